@@ -1,0 +1,116 @@
+package main
+
+import (
+	"fmt"
+	"go/ast"
+	"go/token"
+	"go/types"
+	"path/filepath"
+	"strings"
+
+	"github.com/scorefield/infer/tools/internal/house"
+)
+
+// exact are the functions of package math whose results are the same on every architecture.
+var exact = map[string]bool{}
+
+func init() {
+	for name := range strings.FieldsSeq(`Abs Ceil Copysign FMA Float32bits Float32frombits Float64bits
+		Float64frombits Floor Frexp Ilogb Inf IsInf IsNaN Ldexp Logb Max Min Mod Modf NaN Nextafter Nextafter32
+		Remainder Round RoundToEven Signbit Sqrt Trunc`) {
+		exact[name] = true
+	}
+}
+
+// fused is the one file that lets the compiler fuse: float32 multiply-adds on arm64, one instruction each.
+const fused = "fma32_arm64.go"
+
+// check returns the problems of the packages that carry a promise, as "file:line:column: what".
+func check(units []unit, fset *token.FileSet, dir string) []string {
+	p := follow(units)
+	var problems []string
+	for _, u := range units {
+		if u.promise == house.None {
+			continue
+		}
+		for _, f := range u.files {
+			report := func(at token.Pos, format string, args ...any) {
+				position := fset.Position(at)
+				if name, err := filepath.Rel(dir, position.Filename); err == nil {
+					position.Filename = name
+				}
+				problems = append(problems, position.String()+": "+fmt.Sprintf(format, args...))
+			}
+			mayFuse := filepath.Base(fset.Position(f.Pos()).Filename) == fused
+			ast.Inspect(f, func(n ast.Node) bool {
+				if !mayFuse {
+					p.sums(u.info, n, report)
+				}
+				uses(u, n, report)
+				return true
+			})
+		}
+	}
+	return problems
+}
+
+const advice = "a compiler may fuse them; write math.FMA, or round the product by a conversion: float64(a*b) + c"
+
+// sums reports additions and subtractions that a product meets.
+func (p *products) sums(info *types.Info, n ast.Node, report func(token.Pos, string, ...any)) {
+	switch n := n.(type) {
+	case *ast.BinaryExpr:
+		t := info.Types[n]
+		if t.Value != nil {
+			return
+		}
+		if isComplex(t.Type) && (n.Op == token.MUL || n.Op == token.QUO) {
+			report(n.OpPos, "complex %s is made of products and sums; write it in real numbers with math.FMA", n.Op)
+		}
+		if (n.Op == token.ADD || n.Op == token.SUB) && isFloat(t.Type) && (p.is(info, n.X) || p.is(info, n.Y)) {
+			report(n.OpPos, "a floating-point product meets %s: %s", n.Op, advice)
+		}
+	case *ast.AssignStmt:
+		left := info.TypeOf(n.Lhs[0])
+		if isComplex(left) && (n.Tok == token.MUL_ASSIGN || n.Tok == token.QUO_ASSIGN) {
+			report(n.TokPos, "complex %s is made of products and sums; write it in real numbers with math.FMA", n.Tok)
+		}
+		if (n.Tok == token.ADD_ASSIGN || n.Tok == token.SUB_ASSIGN) && isFloat(left) &&
+			(p.is(info, n.Rhs[0]) || p.isMarked(root(info, n.Lhs[0]))) {
+			report(n.TokPos, "a floating-point product meets %s: %s", n.Tok, advice)
+		}
+	case *ast.IncDecStmt:
+		if isFloat(info.TypeOf(n.X)) && p.isMarked(root(info, n.X)) {
+			report(n.TokPos, "a floating-point product meets %s: %s", n.Tok, advice)
+		}
+	}
+}
+
+// uses reports functions whose results differ between architectures or compilers, and imports that sum in an
+// order of their own. A use counts, called or not.
+func uses(u unit, n ast.Node, report func(token.Pos, string, ...any)) {
+	switch n := n.(type) {
+	case *ast.ImportSpec:
+		path := strings.Trim(n.Path.Value, `"`)
+		if u.promise == house.Bits && strings.HasPrefix(path, "gonum.org/") {
+			report(n.Pos(), "%s is imported where results reach the draws: gonum sums in another order on arm64", path)
+		}
+	case *ast.Ident:
+		f, ok := u.info.Uses[n].(*types.Func)
+		if !ok || f.Pkg() == nil {
+			return
+		}
+		switch f.Pkg().Path() {
+		case "math":
+			if !exact[f.Name()] {
+				report(n.Pos(), "math.%s differs between architectures: use the function of package backends", f.Name())
+			}
+		case "math/cmplx":
+			report(n.Pos(), "cmplx.%s differs between architectures: write it in real numbers", f.Name())
+		case "math/rand", "math/rand/v2":
+			if f.Name() == "NormFloat64" || f.Name() == "ExpFloat64" {
+				report(n.Pos(), "%s of %s differs between architectures: use package random", f.Name(), f.Pkg().Path())
+			}
+		}
+	}
+}
