@@ -1,0 +1,102 @@
+package backends
+
+import "math"
+
+// The exponential:
+//
+//	exp(x) = 2^k exp(r),   k = round(x / ln 2),   r = x - k ln 2 in [-0.347, 0.347],
+//	exp(r) = 1 + r + r^2 P(r),   P of degree 9.
+//
+// The reduction in two parts is Cody and Waite's ("Software Manual for the Elementary Functions", 1980, chapter 6).
+// ln2High is ln 2 to 53 bits, for with a fused multiply-add x - k ln2High is exact: for k other than 0 both terms
+// are multiples of 2^-54 and their difference is below 1/2. P is a minimax polynomial (Remez, weighted by
+// r^2/exp(r)); its error is below 2^-57.9 of the result.
+
+const (
+	log2E   = 0x1.71547652b82fep0
+	ln2High = 0x1.62e42fefa39efp-1
+	ln2Low  = 0x1.abc9e3b39803fp-56
+
+	// To add roundToInteger and subtract it again rounds to the nearest integer, ties to even, for numbers below
+	// 2^51; before it is subtracted, the low bits of the sum's pattern are that integer in two's complement.
+	roundToInteger = 0x1.8p52
+
+	// Beyond these the exponential is 0 or infinite.
+	expLowest  = -746
+	expHighest = 710
+)
+
+var expCoefficients = [...]float64{
+	0x1.ad819c88f3800p-26,
+	0x1.28adbc9593fe3p-22,
+	0x1.71df246efe8b6p-19,
+	0x1.a01999be3ec3bp-16,
+	0x1.a01a012a7cd3fp-13,
+	0x1.6c16c18446474p-10,
+	0x1.1111111127c61p-7,
+	0x1.55555555507fep-5,
+	0x1.55555555554f9p-3,
+	0x1.000000000000ap-1,
+}
+
+// exp is e to the power x, within 0.9 ulp, subnormal results included (there within 1 ulp, 2^-1074).
+// It is infinite above 0x1.62e42fefa39efp+9 and 0 below -0x1.74910d52d3051p+9.
+func exp(x float64) float64 {
+	mantissa, exponent := expParts(x, 0)
+	return scaleBits(mantissa, exponent)
+}
+
+// expParts is exp(high + low) for a |low| below an ulp or so of high: the result is mantissa*2^k, where mantissa
+// lies in [0.7, 1.42] and the low 12 bits of exponent are k + 2046, as scaleBits wants them.
+func expParts(high, low float64) (mantissa float64, exponent uint64) {
+	high = where(high < expLowest, expLowest, high)
+	high = where(high > expHighest, expHighest, high)
+	t := math.FMA(high, log2E, roundToInteger+2046)
+	k := t - (roundToInteger + 2046)
+	a := math.FMA(k, -ln2High, high)
+	b := math.FMA(k, -ln2Low, low)
+	m := a + expTail(a, b)
+	return 1 + m, math.Float64bits(t)
+}
+
+// expTail is exp(a+b) - 1 - a for |a| < 0.35 and a far smaller b: what is left is below 0.07.
+func expTail(a, b float64) float64 {
+	r := a + b
+	p := expCoefficients[0]
+	for i := range 9 {
+		p = math.FMA(p, r, expCoefficients[i+1])
+	}
+	return math.FMA(float64(r*r), p, b)
+}
+
+// scaleBits is x*2^k, rounded once, where the low 12 bits of exponent are k + 2046, for k from -2044 to 2046. The
+// factor is split in two, so that neither half leaves the normal range where the result does.
+func scaleBits(x float64, exponent uint64) float64 {
+	half := exponent >> 1
+	return float64(x*math.Float64frombits(half<<52)) * math.Float64frombits((exponent-half)<<52)
+}
+
+// expm1 is exp(x) - 1, within 0.8 ulp, also near 0, where it is x.
+//
+// With s = 2^k it is s(1 + a + tail) - 1 = (s - 1) + s a + s tail, where the first two are summed exactly (the
+// larger is the first, unless it is 0). All is done at half the size, because s overflows where expm1(x) does not.
+func expm1(x float64) float64 {
+	high, low := expm1Half(x)
+	return where(math.Abs(x) < 0x1p-54, x, 2*(high+low))
+}
+
+// expm1Half is (exp(x) - 1)/2 as an unevaluated sum; x below 2^-1021 is not exact.
+func expm1Half(x float64) (high, low float64) {
+	r := where(x < -40, -40, x)
+	r = where(r > expHighest, expHighest, r)
+	t := math.FMA(r, log2E, roundToInteger+1022)
+	k := t - (roundToInteger + 1022)
+	s := math.Float64frombits(math.Float64bits(t) << 52) // 2^(k-1)
+	a := math.FMA(k, -ln2High, r)
+	tail := expTail(a, float64(k*-ln2Low))
+	s1 := s - 0.5
+	high = math.FMA(s, a, s1)
+	low = math.FMA(s, a, s1-high)
+	low = math.FMA(s, tail, low)
+	return high, low + ((s - s1) - 0.5) // s - 1/2 is rounded where s is above 2^52
+}
