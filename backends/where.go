@@ -43,13 +43,5 @@ func fromInt32(w uint32) float32 { return float32(int32(w)) }
 // sqrt32 is the correctly rounded square root: that of float64 rounds to the same float32.
 func sqrt32(x float32) float32 { return float32(math.Sqrt(float64(x))) }
 
-// whereSign is a if the highest bit of word is set, else b.
-func whereSign(word uint64, a, b float64) float64 {
-	if word>>63 != 0 {
-		return a
-	}
-	return b
-}
-
-// mulLow32 is the product of the low halves of a and b.
-func mulLow32(a, b uint64) uint64 { return a & 0xffffffff * (b & 0xffffffff) }
+// mulLow32 is the product of the low halves.
+func mulLow32(a, b uint64) uint64 { return (a & 0xFFFFFFFF) * (b & 0xFFFFFFFF) }
