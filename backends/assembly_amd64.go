@@ -1,0 +1,17 @@
+//go:build !noasm
+
+package backends
+
+import "github.com/klauspost/cpuid/v2"
+
+// assembly lists the tables whose instructions this machine has, the widest first.
+func assembly() []*Table {
+	var tables []*Table
+	if cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512DQ, cpuid.AVX512VL, cpuid.AVX512BW) {
+		tables = append(tables, &tableAVX512)
+	}
+	if cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3) {
+		tables = append(tables, &tableAVX2)
+	}
+	return tables
+}

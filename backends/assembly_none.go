@@ -1,0 +1,5 @@
+//go:build !amd64 || noasm
+
+package backends
+
+func assembly() []*Table { return nil }
