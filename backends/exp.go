@@ -9,8 +9,8 @@ import "math"
 //
 // The reduction in two parts is Cody and Waite's ("Software Manual for the Elementary Functions", 1980, chapter 6).
 // ln2High is ln 2 to 53 bits, for with a fused multiply-add x - k ln2High is exact: for k other than 0 both terms
-// are multiples of 2^-54 and their difference is below 1/2. P is a minimax polynomial (Remez, weighted by
-// r^2/exp(r)); its error is below 2^-57.9 of the result.
+// are multiples of 2^-54 and their difference is below 1/2. P is a minimax polynomial (Remez, of the error
+// relative to exp(r)); its error is below 2^-57.8.
 
 const (
 	log2E   = 0x1.71547652b82fep0
@@ -39,6 +39,21 @@ var expCoefficients = [...]float64{
 	0x1.000000000000ap-1,
 }
 
+// For expm1 the error is taken relative to exp(r) - 1; it is below 2^-61.
+var expm1Coefficients = [...]float64{
+	0x1.1ee907ae4768fp-29,
+	0x1.af5ec0836a635p-26,
+	0x1.27e535fc5d64bp-22,
+	0x1.71ddf85711ad7p-19,
+	0x1.a01a017bcbb7ap-16,
+	0x1.a01a01afe2100p-13,
+	0x1.6c16c16c1f0a4p-10,
+	0x1.111111110f6bap-7,
+	0x1.555555555553fp-5,
+	0x1.5555555555559p-3,
+	0x1.0000000000000p-1,
+}
+
 // exp is e to the power x, within 0.9 ulp, subnormal results included (there within 1 ulp, 2^-1074).
 // It is infinite above 0x1.62e42fefa39efp+9 and 0 below -0x1.74910d52d3051p+9.
 func exp(x float64) float64 {
@@ -55,18 +70,13 @@ func expParts(high, low float64) (mantissa float64, exponent uint64) {
 	k := t - (roundToInteger + 2046)
 	a := math.FMA(k, -ln2High, high)
 	b := math.FMA(k, -ln2Low, low)
-	m := a + expTail(a, b)
-	return 1 + m, math.Float64bits(t)
-}
-
-// expTail is exp(a+b) - 1 - a for |a| < 0.35 and a far smaller b: what is left is below 0.07.
-func expTail(a, b float64) float64 {
 	r := a + b
 	p := expCoefficients[0]
 	for i := range 9 {
 		p = math.FMA(p, r, expCoefficients[i+1])
 	}
-	return math.FMA(float64(r*r), p, b)
+	m := a + math.FMA(float64(r*r), p, b)
+	return 1 + m, math.Float64bits(t)
 }
 
 // scaleBits is x*2^k, rounded once, where the low 12 bits of exponent are k + 2046, for k from -2044 to 2046. The
@@ -76,9 +86,9 @@ func scaleBits(x float64, exponent uint64) float64 {
 	return float64(x*math.Float64frombits(half<<52)) * math.Float64frombits((exponent-half)<<52)
 }
 
-// expm1 is exp(x) - 1, within 0.8 ulp, also near 0, where it is x.
+// expm1 is exp(x) - 1, within 1.1 ulp, also near 0, where it is x.
 //
-// With s = 2^k it is s(1 + a + tail) - 1 = (s - 1) + s a + s tail, where the first two are summed exactly (the
+// With s = 2^k and exp(r) = 1 + a + tail it is (s - 1) + s a + s tail, where the first two are summed exactly (the
 // larger is the first, unless it is 0). All is done at half the size, because s overflows where expm1(x) does not.
 func expm1(x float64) float64 {
 	high, low := expm1Half(x)
@@ -93,7 +103,13 @@ func expm1Half(x float64) (high, low float64) {
 	k := t - (roundToInteger + 1022)
 	s := math.Float64frombits(math.Float64bits(t) << 52) // 2^(k-1)
 	a := math.FMA(k, -ln2High, r)
-	tail := expTail(a, float64(k*-ln2Low))
+	b := float64(k * -ln2Low)
+	r = a + b
+	p := expm1Coefficients[0]
+	for i := range 10 {
+		p = math.FMA(p, r, expm1Coefficients[i+1])
+	}
+	tail := math.FMA(float64(r*r), p, b)
 	s1 := s - 0.5
 	high = math.FMA(s, a, s1)
 	low = math.FMA(s, a, s1-high)

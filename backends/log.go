@@ -24,10 +24,10 @@ const (
 	ln2Exact = 0x1.62e42fefa3000p-1
 	ln2Rest  = 0x1.3de6af278ece6p-42
 
-	// 1/(1 + f) for f as above, within 1 %, by a minimax polynomial of degree 2.
-	reciprocal0 = 0x1.014148cfde869p+0
-	reciprocal1 = -0x1.14b4010c81fbep+0
-	reciprocal2 = 0x1.d4968913af5f8p-1
+	// 1/(2(1 + f)) for f as above, within 1 %, by a minimax polynomial of degree 2.
+	reciprocal0 = 0x1.014148cfde869p-1
+	reciprocal1 = -0x1.14b4010c81fbep-1
+	reciprocal2 = 0x1.d4968913af5f8p-2
 )
 
 var logCoefficients = [...]float64{
@@ -40,7 +40,7 @@ var logCoefficients = [...]float64{
 	0x1.5555555555592p-1,
 }
 
-// log is the natural logarithm, within 0.6 ulp, subnormal x included. log(0) is -Inf, log of a negative number NaN.
+// log is the natural logarithm, within 0.75 ulp, subnormal x included. log(0) is -Inf, log of a negative number NaN.
 func log(x float64) float64 {
 	high, low := logPair(x)
 	return logSpecial(x, high+low)
@@ -82,7 +82,7 @@ func logSum(k, f float64) (high, low float64) {
 	return high, math.FMA(-half, f, low)
 }
 
-// log1p is log(1 + x), within 0.7 ulp, also near 0, where it is x. log1p(-1) is -Inf, below that it is NaN.
+// log1p is log(1 + x), within 0.75 ulp, also near 0, where it is x. log1p(-1) is -Inf, below that it is NaN.
 //
 // With u = 1 + x rounded and c what the rounding lost, log(1 + x) = log(u) + log(1 + c/u), where the last is c/u to
 // all the precision that matters. Where u needs no scaling (k = 0) f is x itself, and nothing is lost.
@@ -94,11 +94,11 @@ func log1p(x float64) float64 {
 	exponent := bits >> 52
 	k := math.Float64frombits(exponent|integerBits) - (0x1p52 + 1023)
 	f := math.Float64frombits(bits&mantissaBits+rootHalfBits) - 1
-	c = float64(c * math.Float64frombits((2046-exponent)<<52)) // c*2^-k
+	c = float64(c * math.Float64frombits((2047-exponent)<<52)) // c*2^(1-k), where k may be 1024
 	c = where(k == 0, 0, c)
 	f = where(k == 0, x, f)
 	high, low := logSum(k, f)
-	// 1/(1 + f), within one percent.
+	// c 2^-k / (1 + f), within one percent.
 	q := math.FMA(f, reciprocal2, reciprocal1)
 	q = math.FMA(f, q, reciprocal0)
 	y := high + math.FMA(c, q, low)
