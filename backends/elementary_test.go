@@ -18,10 +18,15 @@ var elementary = []struct {
 	ulp      float64
 	absolute func(x float64) float64
 }{
-	{name: "exp", f: oneArgument(exp), ulp: 0.9},
-	{name: "expm1", f: oneArgument(expm1), ulp: 1.1},
+	{name: "exp", f: oneArgument(exp), ulp: 0.95},
+	{name: "expm1", f: oneArgument(expm1), ulp: 1.2},
 	{name: "log", f: oneArgument(log), ulp: 0.75},
 	{name: "log1p", f: oneArgument(log1p), ulp: 0.75},
+	{name: "sin", f: oneArgument(sin), ulp: 0.8},
+	{name: "cos", f: oneArgument(cos), ulp: 0.8},
+	{name: "tanh", f: oneArgument(tanh), ulp: 1.4},
+	{name: "sigmoid", f: oneArgument(sigmoid), ulp: 2},
+	{name: "softplus", f: oneArgument(softplus), ulp: 2},
 }
 
 func oneArgument(f func(float64) float64) func(x, y float64) float64 {
