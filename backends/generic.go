@@ -26,6 +26,11 @@ var Generic = Table{
 	Expm1:       expm1Generic,
 	Log:         logGeneric,
 	Log1p:       log1pGeneric,
+	Sin:         sinGeneric,
+	Cos:         cosGeneric,
+	Tanh:        tanhGeneric,
+	Sigmoid:     sigmoidGeneric,
+	Softplus:    softplusGeneric,
 	Uniform:     uniformGeneric,
 	Normal:      normalGeneric,
 	Propose:     proposeGeneric,
@@ -361,6 +366,41 @@ func log1pGeneric(dst []float64, a []float64) {
 	a = a[:len(dst)]
 	for i := range dst {
 		dst[i] = log1p(a[i])
+	}
+}
+
+func sinGeneric(dst []float64, a []float64) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = sin(a[i])
+	}
+}
+
+func cosGeneric(dst []float64, a []float64) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = cos(a[i])
+	}
+}
+
+func tanhGeneric(dst []float64, a []float64) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = tanh(a[i])
+	}
+}
+
+func sigmoidGeneric(dst []float64, a []float64) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = sigmoid(a[i])
+	}
+}
+
+func softplusGeneric(dst []float64, a []float64) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = softplus(a[i])
 	}
 }
 

@@ -27,6 +27,11 @@ var tableAVX2 = Table{
 	Expm1:       expm1AVX2,
 	Log:         logAVX2,
 	Log1p:       log1pAVX2,
+	Sin:         sinAVX2,
+	Cos:         cosAVX2,
+	Tanh:        tanhAVX2,
+	Sigmoid:     sigmoidAVX2,
+	Softplus:    softplusAVX2,
 	Uniform:     uniformAVX2,
 	Normal:      normalAVX2,
 	Propose:     proposeAVX2,
@@ -59,6 +64,11 @@ var tableAVX512 = Table{
 	Expm1:       expm1AVX512,
 	Log:         logAVX512,
 	Log1p:       log1pAVX512,
+	Sin:         sinAVX512,
+	Cos:         cosAVX512,
+	Tanh:        tanhAVX512,
+	Sigmoid:     sigmoidAVX512,
+	Softplus:    softplusAVX512,
 	Uniform:     uniformAVX512,
 	Normal:      normalAVX512,
 	Propose:     proposeAVX512,
@@ -900,6 +910,91 @@ func log1pAVX2(dst []float64, a []float64) {
 	var aTail [8]float64
 	copy(aTail[:], a[whole:])
 	log1pAVX2Vectors(&dstTail[0], &aTail[0], 8)
+	copy(dst[whole:], dstTail[:])
+}
+
+func sinAVX2(dst []float64, a []float64) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 7
+	if whole > 0 {
+		sinAVX2Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [8]float64
+	var aTail [8]float64
+	copy(aTail[:], a[whole:])
+	sinAVX2Vectors(&dstTail[0], &aTail[0], 8)
+	copy(dst[whole:], dstTail[:])
+}
+
+func cosAVX2(dst []float64, a []float64) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 7
+	if whole > 0 {
+		cosAVX2Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [8]float64
+	var aTail [8]float64
+	copy(aTail[:], a[whole:])
+	cosAVX2Vectors(&dstTail[0], &aTail[0], 8)
+	copy(dst[whole:], dstTail[:])
+}
+
+func tanhAVX2(dst []float64, a []float64) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 7
+	if whole > 0 {
+		tanhAVX2Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [8]float64
+	var aTail [8]float64
+	copy(aTail[:], a[whole:])
+	tanhAVX2Vectors(&dstTail[0], &aTail[0], 8)
+	copy(dst[whole:], dstTail[:])
+}
+
+func sigmoidAVX2(dst []float64, a []float64) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 7
+	if whole > 0 {
+		sigmoidAVX2Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [8]float64
+	var aTail [8]float64
+	copy(aTail[:], a[whole:])
+	sigmoidAVX2Vectors(&dstTail[0], &aTail[0], 8)
+	copy(dst[whole:], dstTail[:])
+}
+
+func softplusAVX2(dst []float64, a []float64) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 7
+	if whole > 0 {
+		softplusAVX2Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [8]float64
+	var aTail [8]float64
+	copy(aTail[:], a[whole:])
+	softplusAVX2Vectors(&dstTail[0], &aTail[0], 8)
 	copy(dst[whole:], dstTail[:])
 }
 
@@ -1881,6 +1976,91 @@ func log1pAVX512(dst []float64, a []float64) {
 	copy(dst[whole:], dstTail[:])
 }
 
+func sinAVX512(dst []float64, a []float64) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 7
+	if whole > 0 {
+		sinAVX512Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [8]float64
+	var aTail [8]float64
+	copy(aTail[:], a[whole:])
+	sinAVX512Vectors(&dstTail[0], &aTail[0], 8)
+	copy(dst[whole:], dstTail[:])
+}
+
+func cosAVX512(dst []float64, a []float64) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 7
+	if whole > 0 {
+		cosAVX512Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [8]float64
+	var aTail [8]float64
+	copy(aTail[:], a[whole:])
+	cosAVX512Vectors(&dstTail[0], &aTail[0], 8)
+	copy(dst[whole:], dstTail[:])
+}
+
+func tanhAVX512(dst []float64, a []float64) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 7
+	if whole > 0 {
+		tanhAVX512Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [8]float64
+	var aTail [8]float64
+	copy(aTail[:], a[whole:])
+	tanhAVX512Vectors(&dstTail[0], &aTail[0], 8)
+	copy(dst[whole:], dstTail[:])
+}
+
+func sigmoidAVX512(dst []float64, a []float64) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 7
+	if whole > 0 {
+		sigmoidAVX512Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [8]float64
+	var aTail [8]float64
+	copy(aTail[:], a[whole:])
+	sigmoidAVX512Vectors(&dstTail[0], &aTail[0], 8)
+	copy(dst[whole:], dstTail[:])
+}
+
+func softplusAVX512(dst []float64, a []float64) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 7
+	if whole > 0 {
+		softplusAVX512Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [8]float64
+	var aTail [8]float64
+	copy(aTail[:], a[whole:])
+	softplusAVX512Vectors(&dstTail[0], &aTail[0], 8)
+	copy(dst[whole:], dstTail[:])
+}
+
 func uniformAVX512(u0 []float64, u1 []float64, key *Key, particle uint64, step uint64, slot uint64) {
 	n := len(u0)
 	u1 = u1[:n]
@@ -2166,6 +2346,21 @@ func logAVX2Vectors(dst *float64, a *float64, n int)
 func log1pAVX2Vectors(dst *float64, a *float64, n int)
 
 //go:noescape
+func sinAVX2Vectors(dst *float64, a *float64, n int)
+
+//go:noescape
+func cosAVX2Vectors(dst *float64, a *float64, n int)
+
+//go:noescape
+func tanhAVX2Vectors(dst *float64, a *float64, n int)
+
+//go:noescape
+func sigmoidAVX2Vectors(dst *float64, a *float64, n int)
+
+//go:noescape
+func softplusAVX2Vectors(dst *float64, a *float64, n int)
+
+//go:noescape
 func uniformAVX2Vectors(u0 *float64, u1 *float64, key *[20]uint64, particle uint64, step uint64, slot uint64, n int)
 
 //go:noescape
@@ -2326,6 +2521,21 @@ func logAVX512Vectors(dst *float64, a *float64, n int)
 
 //go:noescape
 func log1pAVX512Vectors(dst *float64, a *float64, n int)
+
+//go:noescape
+func sinAVX512Vectors(dst *float64, a *float64, n int)
+
+//go:noescape
+func cosAVX512Vectors(dst *float64, a *float64, n int)
+
+//go:noescape
+func tanhAVX512Vectors(dst *float64, a *float64, n int)
+
+//go:noescape
+func sigmoidAVX512Vectors(dst *float64, a *float64, n int)
+
+//go:noescape
+func softplusAVX512Vectors(dst *float64, a *float64, n int)
 
 //go:noescape
 func uniformAVX512Vectors(u0 *float64, u1 *float64, key *[20]uint64, particle uint64, step uint64, slot uint64, n int)
