@@ -13,12 +13,12 @@ func normal(key *Key, particle, step, slot uint64) (z0, z1 float64) {
 // 52 bits of w, turned into the other quarters of the circle by the lowest two, which f does not use.
 func boxMuller(v, w uint64) (z0, z1 float64) {
 	radius := math.Sqrt(-2 * logUnit(unit(v)))
+	radius = math.Float64frombits(math.Float64bits(radius) | w<<62&0x8000000000000000) // the opposite quarter
 	f := math.Float64frombits(w>>12|0x3FF0000000000000) - 1.5
 	sin, cos := sinCosQuarter(f)
 	first := whereSign(w<<63, sin, cos)
 	second := whereSign(w<<63, cos, sin)
-	sign := w << 62 & 0x8000000000000000
-	return radius * math.Float64frombits(math.Float64bits(first)^sign), radius * second
+	return radius * first, radius * second
 }
 
 // logUnit is the natural logarithm of a normal number x in (0, 1): log x = k log 2 + log m with m in [sqrt(1/2), sqrt(2)),

@@ -29,6 +29,7 @@ func uniformPair32(v, w uint32) (u0, u1 float32) { return unit32(v), unit32(w) }
 // is 6.55; the angle from the upper 23 bits of w and, for the quarter, its lowest two.
 func normalPair32(v, w uint32) (z0, z1 float32) {
 	radius := sqrt32(-2 * logUnit32(fromInt32(v>>1|1)*0x1p-31))
+	radius = math.Float32frombits(math.Float32bits(radius) | w<<30&0x80000000) // the opposite quarter
 	f := math.Float32frombits(w>>9|0x3F800000) - 1.5
 	x := f * (math.Pi / 2)
 	z := x * x
@@ -40,8 +41,7 @@ func normalPair32(v, w uint32) (z0, z1 float32) {
 	sin, cos := FMA32(x*z, s, x), FMA32(z, c, 1) // Cephes sinf.c, error 1e-7
 	first := whereSign32(w<<31, sin, cos)
 	second := whereSign32(w<<31, cos, sin)
-	sign := w << 30 & 0x80000000
-	return radius * math.Float32frombits(math.Float32bits(first)^sign), radius * second
+	return radius * first, radius * second
 }
 
 // logUnit32 is logUnit in float32, with the polynomial of fdlibm's e_logf.c, for normal x in (0, 1].
