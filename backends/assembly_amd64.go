@@ -15,3 +15,14 @@ func assembly() []*Table {
 	}
 	return tables
 }
+
+// peakLoop is a loop of multiply-adds and the number of float64 lanes in each.
+func peakLoop(t *Table) (loop func(n int), lanes int) {
+	switch t {
+	case &tableAVX512:
+		return peakAVX512Loop, 8
+	case &tableAVX2:
+		return peakAVX2Loop, 4
+	}
+	return nil, 0
+}

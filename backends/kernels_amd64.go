@@ -2381,6 +2381,8 @@ func uniform32AVX2Vectors(u0 *float32, u1 *float32, u2 *float32, u3 *float32, ke
 //go:noescape
 func normal32AVX2Vectors(z0 *float32, z1 *float32, z2 *float32, z3 *float32, key *[20]uint64, particle uint64, step uint64, slot uint64, n int)
 
+func peakAVX2Loop(n int)
+
 //go:noescape
 func negAVX512Vectors(dst *float64, a *float64, n int)
 
@@ -2557,3 +2559,5 @@ func uniform32AVX512Vectors(u0 *float32, u1 *float32, u2 *float32, u3 *float32, 
 
 //go:noescape
 func normal32AVX512Vectors(z0 *float32, z1 *float32, z2 *float32, z3 *float32, key *[20]uint64, particle uint64, step uint64, slot uint64, n int)
+
+func peakAVX512Loop(n int)

@@ -2,6 +2,7 @@ package backends_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/scorefield/infer/backends"
 	"github.com/scorefield/infer/backends/backendtest"
@@ -52,5 +53,15 @@ func BenchmarkKernels(b *testing.B) {
 				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(c.numbers), "ns/number")
 			})
 		}
+	}
+}
+
+func BenchmarkPeak(b *testing.B) {
+	for _, t := range backends.Available() {
+		b.Run(t.Name, func(b *testing.B) {
+			for b.Loop() {
+				b.ReportMetric(backends.Peak(t, 50*time.Millisecond)/1e9, "GF/s")
+			}
+		})
 	}
 }
