@@ -83,7 +83,11 @@ func check(dir string, target house.Target, patterns []string) (result, error) {
 	// The null device takes the program, should a pattern name a single command.
 	_, listing, err := house.Go(dir, target, "build", append([]string{"-gcflags=-S", "-o", os.DevNull}, patterns...)...)
 	if err != nil {
-		return r, err
+		// Once more for a message without the listing around it.
+		if _, _, plain := house.Go(dir, target, "build", append([]string{"-o", os.DevNull}, patterns...)...); plain != nil {
+			return r, plain
+		}
+		return r, errors.New("go build -gcflags=-S fails where go build does not")
 	}
 	var lines sourceLines
 	pkg, known, promise := "", false, house.None

@@ -176,7 +176,7 @@ func thirdParty(dir string) ([]byte, error) {
 		}
 		found := false
 		for _, e := range entries {
-			if !licence.MatchString(e.Name()) {
+			if !licence.MatchString(e.Name()) || strings.HasSuffix(e.Name(), ".go") {
 				continue
 			}
 			names := []string{e.Name()}

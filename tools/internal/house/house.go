@@ -46,6 +46,7 @@ var Rooms = []Room{
 	{Path: "backends", Floor: 0, Promise: Bits, Modules: []string{cpuid}},
 	{Path: "internal/parallel", Floor: 0, Promise: Bits},
 	{Path: "internal/store", Floor: 0, Promise: Rounded},
+	{Path: "internal/spelling", Floor: 0, Promise: Rounded},
 	{Path: "random", Floor: 1, Promise: Bits},
 	{Path: "autodiff", Floor: 1, Promise: Bits},
 	{Path: "density", Floor: 2, Promise: Bits, Modules: []string{gonum}},
@@ -56,7 +57,7 @@ var Rooms = []Room{
 	{Path: "amortize", Floor: 5, Promise: Bits},
 	{Path: "plugins", Floor: 6, Promise: Rounded, Modules: []string{"google.golang.org/grpc", "google.golang.org/protobuf", "github.com/hashicorp/go-plugin"}},
 	{Path: "internal/cli", Floor: 7, Level: true, Modules: []string{
-		gonum, "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/vbauerster/mpb/v8", "golang.org/x/term",
+		cpuid, gonum, "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/vbauerster/mpb/v8", "golang.org/x/term",
 	}},
 	{Path: "internal/dataset", Floor: 7, Level: true, Modules: []string{gonum}},
 	{Path: "internal/figure", Floor: 7, Level: true, Modules: []string{gonum, plot}},
