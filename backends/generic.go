@@ -26,11 +26,14 @@ var Generic = Table{
 	Expm1:       expm1Generic,
 	Log:         logGeneric,
 	Log1p:       log1pGeneric,
+	Pow:         Binary{VV: powVVGeneric, VS: powVSGeneric, SV: powSVGeneric},
 	Sin:         sinGeneric,
 	Cos:         cosGeneric,
 	Tanh:        tanhGeneric,
 	Sigmoid:     sigmoidGeneric,
 	Softplus:    softplusGeneric,
+	Erf:         erfGeneric,
+	Erfc:        erfcGeneric,
 	Uniform:     uniformGeneric,
 	Normal:      normalGeneric,
 	Propose:     proposeGeneric,
@@ -369,6 +372,27 @@ func log1pGeneric(dst []float64, a []float64) {
 	}
 }
 
+func powVVGeneric(dst []float64, a []float64, b []float64) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		dst[i] = pow(a[i], b[i])
+	}
+}
+
+func powVSGeneric(dst []float64, a []float64, b float64) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = pow(a[i], b)
+	}
+}
+
+func powSVGeneric(dst []float64, a float64, b []float64) {
+	b = b[:len(dst)]
+	for i := range dst {
+		dst[i] = pow(a, b[i])
+	}
+}
+
 func sinGeneric(dst []float64, a []float64) {
 	a = a[:len(dst)]
 	for i := range dst {
@@ -401,6 +425,20 @@ func softplusGeneric(dst []float64, a []float64) {
 	a = a[:len(dst)]
 	for i := range dst {
 		dst[i] = softplus(a[i])
+	}
+}
+
+func erfGeneric(dst []float64, a []float64) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = erf(a[i])
+	}
+}
+
+func erfcGeneric(dst []float64, a []float64) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = erfc(a[i])
 	}
 }
 

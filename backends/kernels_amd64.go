@@ -27,11 +27,14 @@ var tableAVX2 = Table{
 	Expm1:       expm1AVX2,
 	Log:         logAVX2,
 	Log1p:       log1pAVX2,
+	Pow:         Binary{VV: powVVAVX2, VS: powVSAVX2, SV: powSVAVX2},
 	Sin:         sinAVX2,
 	Cos:         cosAVX2,
 	Tanh:        tanhAVX2,
 	Sigmoid:     sigmoidAVX2,
 	Softplus:    softplusAVX2,
+	Erf:         erfAVX2,
+	Erfc:        erfcAVX2,
 	Uniform:     uniformAVX2,
 	Normal:      normalAVX2,
 	Propose:     proposeAVX2,
@@ -64,11 +67,14 @@ var tableAVX512 = Table{
 	Expm1:       expm1AVX512,
 	Log:         logAVX512,
 	Log1p:       log1pAVX512,
+	Pow:         Binary{VV: powVVAVX512, VS: powVSAVX512, SV: powSVAVX512},
 	Sin:         sinAVX512,
 	Cos:         cosAVX512,
 	Tanh:        tanhAVX512,
 	Sigmoid:     sigmoidAVX512,
 	Softplus:    softplusAVX512,
+	Erf:         erfAVX512,
+	Erfc:        erfcAVX512,
 	Uniform:     uniformAVX512,
 	Normal:      normalAVX512,
 	Propose:     proposeAVX512,
@@ -913,6 +919,59 @@ func log1pAVX2(dst []float64, a []float64) {
 	copy(dst[whole:], dstTail[:])
 }
 
+func powVVAVX2(dst []float64, a []float64, b []float64) {
+	n := len(dst)
+	a, b = a[:n], b[:n]
+	whole := n &^ 7
+	if whole > 0 {
+		powVVAVX2Vectors(&dst[0], &a[0], &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [8]float64
+	var aTail [8]float64
+	var bTail [8]float64
+	copy(aTail[:], a[whole:])
+	copy(bTail[:], b[whole:])
+	powVVAVX2Vectors(&dstTail[0], &aTail[0], &bTail[0], 8)
+	copy(dst[whole:], dstTail[:])
+}
+
+func powVSAVX2(dst []float64, a []float64, b float64) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 7
+	if whole > 0 {
+		powVSAVX2Vectors(&dst[0], &a[0], b, whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [8]float64
+	var aTail [8]float64
+	copy(aTail[:], a[whole:])
+	powVSAVX2Vectors(&dstTail[0], &aTail[0], b, 8)
+	copy(dst[whole:], dstTail[:])
+}
+
+func powSVAVX2(dst []float64, a float64, b []float64) {
+	n := len(dst)
+	b = b[:n]
+	whole := n &^ 7
+	if whole > 0 {
+		powSVAVX2Vectors(&dst[0], a, &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [8]float64
+	var bTail [8]float64
+	copy(bTail[:], b[whole:])
+	powSVAVX2Vectors(&dstTail[0], a, &bTail[0], 8)
+	copy(dst[whole:], dstTail[:])
+}
+
 func sinAVX2(dst []float64, a []float64) {
 	n := len(dst)
 	a = a[:n]
@@ -995,6 +1054,40 @@ func softplusAVX2(dst []float64, a []float64) {
 	var aTail [8]float64
 	copy(aTail[:], a[whole:])
 	softplusAVX2Vectors(&dstTail[0], &aTail[0], 8)
+	copy(dst[whole:], dstTail[:])
+}
+
+func erfAVX2(dst []float64, a []float64) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 7
+	if whole > 0 {
+		erfAVX2Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [8]float64
+	var aTail [8]float64
+	copy(aTail[:], a[whole:])
+	erfAVX2Vectors(&dstTail[0], &aTail[0], 8)
+	copy(dst[whole:], dstTail[:])
+}
+
+func erfcAVX2(dst []float64, a []float64) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 7
+	if whole > 0 {
+		erfcAVX2Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [8]float64
+	var aTail [8]float64
+	copy(aTail[:], a[whole:])
+	erfcAVX2Vectors(&dstTail[0], &aTail[0], 8)
 	copy(dst[whole:], dstTail[:])
 }
 
@@ -1976,6 +2069,59 @@ func log1pAVX512(dst []float64, a []float64) {
 	copy(dst[whole:], dstTail[:])
 }
 
+func powVVAVX512(dst []float64, a []float64, b []float64) {
+	n := len(dst)
+	a, b = a[:n], b[:n]
+	whole := n &^ 7
+	if whole > 0 {
+		powVVAVX512Vectors(&dst[0], &a[0], &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [8]float64
+	var aTail [8]float64
+	var bTail [8]float64
+	copy(aTail[:], a[whole:])
+	copy(bTail[:], b[whole:])
+	powVVAVX512Vectors(&dstTail[0], &aTail[0], &bTail[0], 8)
+	copy(dst[whole:], dstTail[:])
+}
+
+func powVSAVX512(dst []float64, a []float64, b float64) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 7
+	if whole > 0 {
+		powVSAVX512Vectors(&dst[0], &a[0], b, whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [8]float64
+	var aTail [8]float64
+	copy(aTail[:], a[whole:])
+	powVSAVX512Vectors(&dstTail[0], &aTail[0], b, 8)
+	copy(dst[whole:], dstTail[:])
+}
+
+func powSVAVX512(dst []float64, a float64, b []float64) {
+	n := len(dst)
+	b = b[:n]
+	whole := n &^ 7
+	if whole > 0 {
+		powSVAVX512Vectors(&dst[0], a, &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [8]float64
+	var bTail [8]float64
+	copy(bTail[:], b[whole:])
+	powSVAVX512Vectors(&dstTail[0], a, &bTail[0], 8)
+	copy(dst[whole:], dstTail[:])
+}
+
 func sinAVX512(dst []float64, a []float64) {
 	n := len(dst)
 	a = a[:n]
@@ -2058,6 +2204,40 @@ func softplusAVX512(dst []float64, a []float64) {
 	var aTail [8]float64
 	copy(aTail[:], a[whole:])
 	softplusAVX512Vectors(&dstTail[0], &aTail[0], 8)
+	copy(dst[whole:], dstTail[:])
+}
+
+func erfAVX512(dst []float64, a []float64) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 7
+	if whole > 0 {
+		erfAVX512Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [8]float64
+	var aTail [8]float64
+	copy(aTail[:], a[whole:])
+	erfAVX512Vectors(&dstTail[0], &aTail[0], 8)
+	copy(dst[whole:], dstTail[:])
+}
+
+func erfcAVX512(dst []float64, a []float64) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 7
+	if whole > 0 {
+		erfcAVX512Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [8]float64
+	var aTail [8]float64
+	copy(aTail[:], a[whole:])
+	erfcAVX512Vectors(&dstTail[0], &aTail[0], 8)
 	copy(dst[whole:], dstTail[:])
 }
 
@@ -2346,6 +2526,15 @@ func logAVX2Vectors(dst *float64, a *float64, n int)
 func log1pAVX2Vectors(dst *float64, a *float64, n int)
 
 //go:noescape
+func powVVAVX2Vectors(dst *float64, a *float64, b *float64, n int)
+
+//go:noescape
+func powVSAVX2Vectors(dst *float64, a *float64, b float64, n int)
+
+//go:noescape
+func powSVAVX2Vectors(dst *float64, a float64, b *float64, n int)
+
+//go:noescape
 func sinAVX2Vectors(dst *float64, a *float64, n int)
 
 //go:noescape
@@ -2359,6 +2548,12 @@ func sigmoidAVX2Vectors(dst *float64, a *float64, n int)
 
 //go:noescape
 func softplusAVX2Vectors(dst *float64, a *float64, n int)
+
+//go:noescape
+func erfAVX2Vectors(dst *float64, a *float64, n int)
+
+//go:noescape
+func erfcAVX2Vectors(dst *float64, a *float64, n int)
 
 //go:noescape
 func uniformAVX2Vectors(u0 *float64, u1 *float64, key *[20]uint64, particle uint64, step uint64, slot uint64, n int)
@@ -2525,6 +2720,15 @@ func logAVX512Vectors(dst *float64, a *float64, n int)
 func log1pAVX512Vectors(dst *float64, a *float64, n int)
 
 //go:noescape
+func powVVAVX512Vectors(dst *float64, a *float64, b *float64, n int)
+
+//go:noescape
+func powVSAVX512Vectors(dst *float64, a *float64, b float64, n int)
+
+//go:noescape
+func powSVAVX512Vectors(dst *float64, a float64, b *float64, n int)
+
+//go:noescape
 func sinAVX512Vectors(dst *float64, a *float64, n int)
 
 //go:noescape
@@ -2538,6 +2742,12 @@ func sigmoidAVX512Vectors(dst *float64, a *float64, n int)
 
 //go:noescape
 func softplusAVX512Vectors(dst *float64, a *float64, n int)
+
+//go:noescape
+func erfAVX512Vectors(dst *float64, a *float64, n int)
+
+//go:noescape
+func erfcAVX512Vectors(dst *float64, a *float64, n int)
 
 //go:noescape
 func uniformAVX512Vectors(u0 *float64, u1 *float64, key *[20]uint64, particle uint64, step uint64, slot uint64, n int)
