@@ -1,0 +1,82 @@
+package diagnose
+
+import (
+	"math"
+	"testing"
+
+	"github.com/scorefield/infer/lanes"
+	"github.com/scorefield/infer/random"
+)
+
+func draws(n int, label uint64, f func(z0, z1, u float64) float64) []float64 {
+	z, u := lanes.New(n, 2), lanes.New(n, 1)
+	random.New(1, random.User).Sub(label).Normal(z, 0, 0)
+	random.New(2, random.User).Sub(label).Uniform(u, 0, 0)
+	v := make([]float64, n)
+	for i := range v {
+		v[i] = f(z.Row(0)[i], z.Row(1)[i], u.Row(0)[i])
+	}
+	return v
+}
+
+func TestSummaryOfNormalDraws(t *testing.T) {
+	c := Summarise(draws(10_000, 1, func(z, _, _ float64) float64 { return 3 + 2*z }))
+	if z := (c.Mean - 3) / 0.02; math.Abs(z) > 4 {
+		t.Errorf("mean %v, z %.2f", c.Mean, z)
+	}
+	if z := (c.SD - 2) / (2 / math.Sqrt(20_000)); math.Abs(z) > 4 {
+		t.Errorf("sd %v, z %.2f", c.SD, z)
+	}
+	if math.Abs(c.MeanError-0.02) > 0.001 || c.TailIndex > 0.3 {
+		t.Errorf("error %v, tail index %v", c.MeanError, c.TailIndex)
+	}
+	for i, want := range []float64{3 - 2*1.6448536, 3 - 2*0.6744898, 3, 3 + 2*0.6744898, 3 + 2*1.6448536} {
+		if math.Abs(c.Quantiles[i]-want) > 0.12 {
+			t.Errorf("quantile %v: %v, want %v", Probabilities[i], c.Quantiles[i], want)
+		}
+	}
+}
+
+// A Cauchy law has no mean, so a summary of its draws gives none; a Student t with 3 degrees of freedom has one.
+func TestHeavyTailsHaveNoOrdinaryError(t *testing.T) {
+	for label := range uint64(20) {
+		cauchy := Summarise(draws(10_000, label, func(z0, z1, _ float64) float64 { return z0 / z1 }))
+		if cauchy.Mean == cauchy.Mean || cauchy.SD == cauchy.SD || cauchy.MeanError == cauchy.MeanError {
+			t.Errorf("Cauchy: %+v", cauchy)
+		}
+		if math.Abs(cauchy.Quantiles[2]) > 0.06 {
+			t.Errorf("Cauchy: median %v", cauchy.Quantiles[2])
+		}
+		light := Summarise(draws(10_000, label, func(_, _, u float64) float64 { return u }))
+		if light.TailIndex > 0 || light.MeanError != light.MeanError {
+			t.Errorf("uniform: %+v", light)
+		}
+	}
+}
+
+func TestSummaryOfLittle(t *testing.T) {
+	if c := Summarise(nil); c.Count != 0 || c.Mean == c.Mean || c.Quantiles[2] == c.Quantiles[2] {
+		t.Errorf("nothing: %+v", c)
+	}
+	if c := Summarise([]float64{5}); c.Mean != 5 || c.SD == c.SD || c.Quantiles[0] != 5 {
+		t.Errorf("one: %+v", c)
+	}
+	if c := Summarise([]float64{1, 2, math.NaN(), math.Inf(1)}); c.Mean != 1.5 || c.NotFinite != 2 || c.Quantiles[2] != 1.5 || c.SD != math.Sqrt(0.5) {
+		t.Errorf("some not finite: %+v", c)
+	}
+	constant := make([]float64, 1000)
+	for i := range constant {
+		constant[i] = 0.1
+	}
+	if c := Summarise(constant); c.Mean != 0.1 || c.SD != 0 || c.TailIndex != 0 {
+		t.Errorf("constant: %+v", c)
+	}
+}
+
+// 1e8 + z has its spread in the last digits.
+func TestSummaryOfLargeOffset(t *testing.T) {
+	c := Summarise(draws(10_000, 3, func(z, _, _ float64) float64 { return 1e8 + z }))
+	if math.Abs(c.SD-1) > 0.03 || math.Abs(c.Mean-1e8) > 0.04 {
+		t.Errorf("%+v", c)
+	}
+}
