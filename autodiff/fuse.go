@@ -1,0 +1,147 @@
+package autodiff
+
+import "math"
+
+// fuse copies what the outputs need into a graph of its own, in which multiply-adds are one operation. What a node
+// becomes depends on its formula alone, not on who else uses its operands: so a value has the same bits in every program.
+//
+//	x*y + z              fma(x, y, z)
+//	z - x*c              fma(x, -c, z)
+//	(x + c)*d            fma(x, d, c*d)     where x has been rounded already: (x + c) would hide that error, not avoid it
+//	sum(x*y)             dot(x, y)
+//	x*(-1)               neg(x)
+func fuse(g *Graph, outputs []int) (*Graph, []int) {
+	f := fusion{from: g, to: NewGraph(), done: make([]int, len(g.nodes))}
+	for id, needed := range reachable(g, outputs) {
+		if needed {
+			f.done[id] = f.copy(id)
+		}
+	}
+	fused := make([]int, len(outputs))
+	for i, id := range outputs {
+		fused[i] = f.done[id]
+	}
+	return f.to, fused
+}
+
+// reachable marks the nodes that the outputs need. Operands have lower numbers than the nodes made of them.
+func reachable(g *Graph, outputs []int) []bool {
+	needed := make([]bool, len(g.nodes))
+	for _, id := range outputs {
+		needed[id] = true
+	}
+	for id := len(needed) - 1; id >= 0; id-- {
+		if needed[id] {
+			for _, a := range g.nodes[id].args {
+				needed[a] = true
+			}
+		}
+	}
+	return needed
+}
+
+type fusion struct {
+	from, to *Graph
+	done     []int // the copy of each node
+}
+
+// copy makes the fused form of a node whose operands have been copied.
+func (f *fusion) copy(id int) int {
+	n := f.from.nodes[id]
+	switch n.op {
+	case opInput:
+		f.to.begin()
+		f.to.nodes = append(f.to.nodes, n)
+		return len(f.to.nodes) - 1
+	case opHold:
+		return f.done[n.args[0]]
+	case opAdd:
+		if p, ok := f.product(n.args[1], n); ok {
+			return f.fma(n, p[0], p[1], n.args[0])
+		}
+		if p, ok := f.product(n.args[0], n); ok {
+			return f.fma(n, p[0], p[1], n.args[1])
+		}
+	case opSub:
+		if p, ok := f.product(n.args[1], n); ok && f.from.isConstant(p[1]) {
+			return f.fma(n, p[0], f.from.fold(opNeg, p[1]), n.args[0])
+		}
+	case opMul:
+		if f.from.is(n.args[1], -1) && f.from.covers(n.args[0], n) {
+			return f.to.make(node{op: opNeg, shape: n.shape, args: []int{f.done[n.args[0]]}})
+		}
+		if x, d, cd, ok := f.scaledSum(n); ok {
+			return f.fma(n, x, d, cd)
+		}
+	case opSum:
+		x := f.from.nodes[n.args[0]]
+		if p, ok := f.product(n.args[0], x); ok && f.from.covers(p[0], x) && f.from.covers(p[1], x) {
+			return f.to.make(node{op: opDot, args: []int{f.done[p[0]], f.done[p[1]]}})
+		}
+	}
+	args := make([]int, len(n.args))
+	for i, a := range n.args {
+		args[i] = f.done[a]
+	}
+	n.args = args
+	return f.to.make(n)
+}
+
+// product returns the factors of an operand of n, if it is a product of n's shape. A constant factor comes second.
+func (f *fusion) product(operand int, n node) ([]int, bool) {
+	p := f.from.nodes[operand]
+	return p.args, p.op == opMul && len(p.shape) == len(n.shape)
+}
+
+// scaledSum takes (x + c)*d or (c - x)*d apart, for scalar constants c and d, into x, d (or -d) and c*d.
+func (f *fusion) scaledSum(n node) (x, d, cd int, ok bool) {
+	g := f.from
+	sum := g.nodes[n.args[0]]
+	d = n.args[1]
+	if !g.isConstant(d) || !g.scalar(d) || len(sum.shape) != len(n.shape) {
+		return 0, 0, 0, false
+	}
+	var c int
+	factor := d
+	switch sum.op {
+	case opAdd:
+		x, c = sum.args[0], sum.args[1]
+	case opSub:
+		c, x = sum.args[0], sum.args[1]
+		factor = g.fold(opNeg, d)
+	default:
+		return 0, 0, 0, false
+	}
+	if !g.isConstant(c) || !g.scalar(c) || !rounded(g.nodes[x].op) {
+		return 0, 0, 0, false
+	}
+	v := math.Abs(g.nodes[c].data[0] * g.nodes[d].data[0])
+	if !(v >= 0x1p-900 && v <= 0x1p900) {
+		return 0, 0, 0, false
+	}
+	cd = g.fold(opMul, c, d)
+	return x, factor, cd, true
+}
+
+// rounded tells whether an operation's results carry a rounding error.
+func rounded(op operation) bool {
+	switch op {
+	case opAbs, opFloor, opSign, opMin, opMax, opLess, opLessEqual, opEqual, opWhere, opNeg:
+		return false
+	case opSum, opDot, opMatMul:
+		return true
+	}
+	return op.arity() > 0
+}
+
+// fma makes x*y + z from nodes of the formula, some of which may be constants that are not copied yet.
+func (f *fusion) fma(n node, x, y, z int) int {
+	return f.to.make(node{op: opFMA, shape: n.shape, args: []int{f.operand(x), f.operand(y), f.operand(z)}})
+}
+
+func (f *fusion) operand(id int) int {
+	if n := f.from.nodes[id]; n.op == opConstant {
+		return f.to.constant(n.data, n.shape)
+	}
+	return f.done[id]
+}

@@ -1,0 +1,179 @@
+package autodiff
+
+import "github.com/scorefield/infer/backends"
+
+// operation is what a node does. Elementwise operations carry the names of the kernels that do them.
+type operation uint8
+
+const (
+	opPoison operation = iota
+	opInput
+	opConstant
+
+	// Elementwise, of one operand.
+	opNeg // in programs only; a formula multiplies by -1
+	opAbs
+	opSqrt
+	opExp
+	opExpm1
+	opLog
+	opLog1p
+	opSin
+	opCos
+	opTanh
+	opErf
+	opErfc
+	opLgamma
+	opDigamma
+	opTrigamma
+	opSigmoid
+	opSoftplus
+	opFloor
+	opSign
+
+	// Elementwise, of two operands.
+	opAdd
+	opSub
+	opMul
+	opDiv
+	opDivOrZero
+	opMin
+	opMax
+	opPow
+	opLess
+	opLessEqual
+	opEqual
+
+	// Elementwise, of three operands.
+	opFMA // in programs only
+	opWhere
+
+	// Reductions to a scalar, and matrices.
+	opSum
+	opDot
+	opMaxElement
+	opMatMul
+
+	// The same numbers elsewhere.
+	opView      // consecutive elements, in any shape
+	opConcat    // the elements of all operands, in any shape
+	opGather    // element indices[i] of the operand for element i
+	opScatter   // element indices[i] of the result is the sum of such elements i
+	opTranspose // of a matrix
+	opHold      // the operand, as a constant for Gradient
+)
+
+var operationNames = [...]string{
+	opPoison: "poison", opInput: "input", opConstant: "constant",
+	opNeg: "neg", opAbs: "abs", opSqrt: "sqrt", opExp: "exp", opExpm1: "expm1", opLog: "log", opLog1p: "log1p",
+	opSin: "sin", opCos: "cos", opTanh: "tanh", opErf: "erf", opErfc: "erfc", opLgamma: "lgamma", opDigamma: "digamma",
+	opTrigamma: "trigamma", opSigmoid: "sigmoid", opSoftplus: "softplus", opFloor: "floor", opSign: "sign",
+	opAdd: "add", opSub: "sub", opMul: "mul", opDiv: "div", opDivOrZero: "divOrZero", opMin: "min", opMax: "max",
+	opPow: "pow", opLess: "less", opLessEqual: "lessEqual", opEqual: "equal",
+	opFMA: "fma", opWhere: "where",
+	opSum: "sum", opDot: "dot", opMaxElement: "maxElement", opMatMul: "matMul",
+	opView: "view", opConcat: "concat", opGather: "gather", opScatter: "scatter", opTranspose: "transpose", opHold: "hold",
+}
+
+func (op operation) String() string { return operationNames[op] }
+
+// arity is the number of operands of an elementwise operation, 0 for others.
+func (op operation) arity() int {
+	switch {
+	case op >= opNeg && op <= opSign:
+		return 1
+	case op >= opAdd && op <= opEqual:
+		return 2
+	case op == opFMA || op == opWhere:
+		return 3
+	}
+	return 0
+}
+
+// truth tells whether results are only ever 1 and 0.
+func (op operation) truth() bool { return op == opLess || op == opLessEqual || op == opEqual }
+
+// unaryKernel is the kernel of an operation of one operand.
+func unaryKernel(t *backends.Table, op operation) backends.Unary {
+	switch op {
+	case opNeg:
+		return t.Neg
+	case opAbs:
+		return t.Abs
+	case opSqrt:
+		return t.Sqrt
+	case opExp:
+		return t.Exp
+	case opExpm1:
+		return t.Expm1
+	case opLog:
+		return t.Log
+	case opLog1p:
+		return t.Log1p
+	case opSin:
+		return t.Sin
+	case opCos:
+		return t.Cos
+	case opTanh:
+		return t.Tanh
+	case opErf:
+		return t.Erf
+	case opErfc:
+		return t.Erfc
+	case opLgamma:
+		return t.Lgamma
+	case opDigamma:
+		return t.Digamma
+	case opTrigamma:
+		return t.Trigamma
+	case opSigmoid:
+		return t.Sigmoid
+	case opSoftplus:
+		return t.Softplus
+	case opFloor:
+		return t.Floor
+	case opSign:
+		return t.Sign
+	}
+	panic("autodiff: no kernel of one operand for " + op.String())
+}
+
+// binaryKernel is the kernel of an operation of two operands.
+func binaryKernel(t *backends.Table, op operation) *backends.Binary {
+	switch op {
+	case opAdd:
+		return &t.Add
+	case opSub:
+		return &t.Sub
+	case opMul:
+		return &t.Mul
+	case opDiv:
+		return &t.Div
+	case opDivOrZero:
+		return &t.DivOrZero
+	case opMin:
+		return &t.Min
+	case opMax:
+		return &t.Max
+	case opPow:
+		return &t.Pow
+	case opLess:
+		return &t.Less
+	case opLessEqual:
+		return &t.LessEqual
+	case opEqual:
+		return &t.Equal
+	}
+	panic("autodiff: no kernel of two operands for " + op.String())
+}
+
+// ternaryKernel is the kernel of an operation of three operands.
+func ternaryKernel(t *backends.Table, op operation) *backends.Ternary {
+	switch op {
+	case opFMA:
+		return &t.FMA
+	case opWhere:
+		return &t.Where
+	}
+	panic("autodiff: no kernel of three operands for " + op.String())
+}
