@@ -18,6 +18,7 @@ import (
 type unit struct {
 	path    string
 	promise house.Promise
+	asked   bool // by the patterns; the others are only followed
 	files   []*ast.File
 	info    *types.Info
 }
@@ -42,7 +43,7 @@ func load(dir string, target house.Target, patterns []string, fset *token.FileSe
 		if !known {
 			room.Promise = house.Bits // a package without a floor gets the strictest rules
 		}
-		u := unit{path: p.ImportPath, promise: room.Promise}
+		u := unit{path: p.ImportPath, promise: room.Promise, asked: !p.DepOnly}
 		for _, name := range p.GoFiles {
 			f, err := parser.ParseFile(fset, filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
 			if err != nil {

@@ -60,7 +60,7 @@ func run(dir string, patterns []string) (problems []string, packages int, err er
 			return nil, 0, err
 		}
 		for _, u := range units {
-			if u.promise != house.None {
+			if u.asked && u.promise != house.None {
 				seen[u.path] = true
 			}
 		}

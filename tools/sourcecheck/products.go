@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"go/types"
 	"math"
+	"slices"
 )
 
 // products follows floating-point products through a program. A compiler may fuse a product with a sum that it
@@ -13,19 +14,54 @@ import (
 // that was given one somewhere, and a call of a function that returns one. An explicit conversion rounds, and
 // ends it.
 type products struct {
-	// marked holds variables, fields and parameters that hold a product somewhere, and slices, arrays and
-	// pointers one of whose elements does.
-	marked map[types.Object]bool
-	// returns holds, for a function, the results that are products.
-	returns map[any]map[int]bool // *types.Func or *ast.FuncLit
+	// held is what variables, fields and parameters hold; of slices, arrays and pointers, what their elements do.
+	held map[*types.Var]taint
+	// received is where the product comes from that some call passes to a parameter.
+	received map[*types.Var]token.Pos
+	// returned is what the results of a *types.Func or *ast.FuncLit are.
+	returned map[any][]taint
 	// closures are the function literals that a variable was given.
 	closures map[types.Object][]callee
 	changed  bool
 }
 
+// taint says how a value may be a product: made at a place in the code, or handed through from parameters. The
+// second makes a function that only picks one of its arguments as innocent as the arguments of each call.
+type taint struct {
+	at   token.Pos // 0 if it is none of its own
+	from []*types.Var
+}
+
+func (t taint) empty() bool { return t.at == 0 && len(t.from) == 0 }
+
+func (t taint) join(other taint) taint {
+	if t.at == 0 {
+		t.at = other.at
+	}
+	for _, v := range other.from {
+		if !slices.Contains(t.from, v) {
+			t.from = append(slices.Clip(t.from), v)
+		}
+	}
+	return t
+}
+
+// origin is where a product comes from that the value may be, or 0.
+func (p *products) origin(t taint) token.Pos {
+	if t.at != 0 {
+		return t.at
+	}
+	for _, v := range t.from {
+		if at := p.received[v]; at != 0 {
+			return at
+		}
+	}
+	return 0
+}
+
 // follow marks until nothing changes.
 func follow(units []unit) *products {
-	p := &products{map[types.Object]bool{}, map[any]map[int]bool{}, map[types.Object][]callee{}, true}
+	p := &products{map[*types.Var]taint{}, map[*types.Var]token.Pos{}, map[any][]taint{}, map[types.Object][]callee{}, true}
 	for _, u := range units {
 		for _, f := range u.files {
 			ast.Inspect(f, func(n ast.Node) bool { p.collect(u.info, n); return true })
@@ -80,12 +116,12 @@ func (p *products) walk(info *types.Info, n ast.Node, in *function) {
 		switch n := n.(type) {
 		case *ast.FuncDecl:
 			if o, ok := info.Defs[n.Name].(*types.Func); ok && n.Body != nil {
-				p.walk(info, n.Body, &function{o.Origin(), o.Signature().Results()})
+				p.walk(info, n.Body, p.enter(o.Origin(), o.Signature()))
 			}
 			return false
 		case *ast.FuncLit:
 			if s, ok := info.TypeOf(n).(*types.Signature); ok {
-				p.walk(info, n.Body, &function{n, s.Results()})
+				p.walk(info, n.Body, p.enter(n, s))
 			}
 			return false
 		case *ast.AssignStmt:
@@ -94,19 +130,19 @@ func (p *products) walk(info *types.Info, n ast.Node, in *function) {
 			for i, name := range n.Names {
 				switch {
 				case len(n.Values) == len(n.Names):
-					p.give(info, name, n.Values[i])
+					p.give(root(info, name), p.value(info, n.Values[i]))
 				case len(n.Values) == 1:
-					p.giveResult(info, name, n.Values[0], i)
+					p.give(root(info, name), p.result(info, n.Values[0], i))
 				}
 			}
 		case *ast.RangeStmt:
-			if n.Value != nil && p.elements(info, n.X) {
-				p.mark(root(info, n.Value))
+			if n.Value != nil {
+				p.give(root(info, n.Value), p.elements(info, n.X))
 			}
 		case *ast.ReturnStmt:
 			p.giveResults(info, n, in)
 		case *ast.CallExpr:
-			p.call(info, n)
+			p.pass(info, n)
 		case *ast.CompositeLit:
 			p.literal(info, n)
 		}
@@ -114,41 +150,47 @@ func (p *products) walk(info *types.Info, n ast.Node, in *function) {
 	})
 }
 
+// enter notes that the parameters of a function are what its callers pass.
+func (p *products) enter(key any, s *types.Signature) *function {
+	for i := range s.Params().Len() {
+		v := s.Params().At(i)
+		p.give(v, taint{from: []*types.Var{v}})
+	}
+	return &function{key, s.Results()}
+}
+
 func (p *products) assign(info *types.Info, n *ast.AssignStmt) {
 	switch n.Tok {
 	case token.MUL_ASSIGN:
 		if isFloat(info.TypeOf(n.Lhs[0])) {
-			p.mark(root(info, n.Lhs[0]))
+			p.give(root(info, n.Lhs[0]), taint{at: n.TokPos})
 		}
 	case token.QUO_ASSIGN:
 		if isFloat(info.TypeOf(n.Lhs[0])) && isPowerOfTwo(info.Types[n.Rhs[0]].Value) {
-			p.mark(root(info, n.Lhs[0]))
+			p.give(root(info, n.Lhs[0]), taint{at: n.TokPos})
 		}
 	case token.ASSIGN, token.DEFINE:
 		for i, left := range n.Lhs {
 			if len(n.Lhs) == len(n.Rhs) {
-				p.give(info, left, n.Rhs[i])
+				p.give(root(info, left), p.value(info, n.Rhs[i]))
 			} else {
-				p.giveResult(info, left, n.Rhs[0], i)
+				p.give(root(info, left), p.result(info, n.Rhs[0], i))
 			}
 		}
 	}
 }
 
-// give marks what left names if right is a product or holds one.
-func (p *products) give(info *types.Info, left, right ast.Expr) {
-	if p.is(info, right) || p.elements(info, right) {
-		p.mark(root(info, left))
+// give notes that a variable or field is given a value.
+func (p *products) give(o types.Object, t taint) {
+	v, ok := o.(*types.Var)
+	if !ok || t.empty() {
+		return
 	}
-}
-
-func (p *products) giveResult(info *types.Info, left, right ast.Expr, i int) {
-	if call, ok := ast.Unparen(right).(*ast.CallExpr); ok {
-		for _, c := range p.callees(info, call) {
-			if p.returns[c.key][i] {
-				p.mark(root(info, left))
-			}
-		}
+	v = v.Origin()
+	before := p.held[v]
+	after := before.join(t)
+	if after.at != before.at || len(after.from) != len(before.from) {
+		p.held[v], p.changed = after, true
 	}
 }
 
@@ -156,54 +198,83 @@ func (p *products) giveResults(info *types.Info, n *ast.ReturnStmt, in *function
 	if in == nil {
 		return
 	}
-	set := func(i int) {
-		if p.returns[in.key] == nil {
-			p.returns[in.key] = map[int]bool{}
-		}
-		if !p.returns[in.key][i] {
-			p.returns[in.key][i], p.changed = true, true
-		}
+	results := p.returned[in.key]
+	if results == nil {
+		results = make([]taint, in.results.Len())
+		p.returned[in.key] = results
 	}
-	switch {
-	case len(n.Results) == 0:
-		for i := range in.results.Len() {
-			if p.marked[in.results.At(i)] {
-				set(i)
-			}
+	for i := range results {
+		var t taint
+		switch len(n.Results) {
+		case 0:
+			t = p.held[in.results.At(i)]
+		case len(results):
+			t = p.value(info, n.Results[i])
+		default: // return f()
+			t = p.result(info, n.Results[0], i)
 		}
-	case len(n.Results) == in.results.Len():
-		for i, e := range n.Results {
-			if p.is(info, e) || p.elements(info, e) {
-				set(i)
-			}
-		}
-	default: // return f()
-		if call, ok := ast.Unparen(n.Results[0]).(*ast.CallExpr); ok {
-			for _, c := range p.callees(info, call) {
-				for i := range p.returns[c.key] {
-					set(i)
-				}
-			}
+		after := results[i].join(t)
+		if after.at != results[i].at || len(after.from) != len(results[i].from) {
+			results[i], p.changed = after, true
 		}
 	}
 }
 
-// call marks the parameters that receive a product.
-func (p *products) call(info *types.Info, n *ast.CallExpr) {
+// pass notes which parameters of the called functions receive a product.
+func (p *products) pass(info *types.Info, n *ast.CallExpr) {
 	for _, c := range p.callees(info, n) {
 		params := c.signature.Params()
 		for i, a := range n.Args {
 			if c.signature.Variadic() {
 				i = min(i, params.Len()-1)
 			}
-			if i < params.Len() && p.is(info, a) {
-				p.mark(params.At(i))
+			if i >= params.Len() {
+				continue
+			}
+			if at := p.origin(p.product(info, a)); at != 0 && p.received[params.At(i)] == 0 {
+				p.received[params.At(i)], p.changed = at, true
 			}
 		}
 	}
 }
 
-// literal marks the fields of a struct that a composite literal gives a product.
+// result is what result i of a call is.
+func (p *products) result(info *types.Info, e ast.Expr, i int) taint {
+	n, ok := ast.Unparen(e).(*ast.CallExpr)
+	if !ok {
+		return taint{}
+	}
+	var t taint
+	for _, c := range p.callees(info, n) {
+		results := p.returned[c.key]
+		if i >= len(results) {
+			continue
+		}
+		t.at = max(t.at, results[i].at)
+		for _, v := range results[i].from {
+			t = t.join(p.argument(info, n, c.signature, v))
+		}
+	}
+	return t
+}
+
+// argument is what a call passes to a parameter; a variable that is none of its parameters, but of a function
+// around the called literal, stays itself.
+func (p *products) argument(info *types.Info, n *ast.CallExpr, s *types.Signature, v *types.Var) taint {
+	for j := range s.Params().Len() {
+		if s.Params().At(j) != v {
+			continue
+		}
+		var t taint
+		for i := j; i < len(n.Args) && (i == j || s.Variadic() && j == s.Params().Len()-1); i++ {
+			t = t.join(p.value(info, n.Args[i]))
+		}
+		return t
+	}
+	return taint{from: []*types.Var{v}}
+}
+
+// literal gives the fields of a struct what a composite literal gives them.
 func (p *products) literal(info *types.Info, n *ast.CompositeLit) {
 	s, ok := under(info.TypeOf(n)).(*types.Struct)
 	if !ok {
@@ -211,80 +282,76 @@ func (p *products) literal(info *types.Info, n *ast.CompositeLit) {
 	}
 	for i, e := range n.Elts {
 		if kv, ok := e.(*ast.KeyValueExpr); ok {
-			if name, ok := kv.Key.(*ast.Ident); ok && (p.is(info, kv.Value) || p.elements(info, kv.Value)) {
-				p.mark(info.Uses[name])
+			if name, ok := kv.Key.(*ast.Ident); ok {
+				p.give(info.Uses[name], p.value(info, kv.Value))
 			}
-		} else if i < s.NumFields() && (p.is(info, e) || p.elements(info, e)) {
-			p.mark(s.Field(i))
+		} else if i < s.NumFields() {
+			p.give(s.Field(i), p.value(info, e))
 		}
 	}
 }
 
-func (p *products) mark(o types.Object) {
-	if v, ok := o.(*types.Var); ok {
-		o = v.Origin()
-		if !p.marked[o] {
-			p.marked[o], p.changed = true, true
-		}
-	}
+// value is what an expression is, or what its elements are.
+func (p *products) value(info *types.Info, e ast.Expr) taint {
+	return p.product(info, e).join(p.elements(info, e))
 }
 
-// is says whether a floating-point expression may be a product that nothing has rounded yet.
-func (p *products) is(info *types.Info, e ast.Expr) bool {
+// product says how a floating-point expression may be a product that nothing has rounded yet.
+func (p *products) product(info *types.Info, e ast.Expr) taint {
 	t := info.Types[e]
 	if t.Value != nil || !isFloat(t.Type) && !isComplex(t.Type) {
-		return false
+		return taint{}
 	}
 	switch e := ast.Unparen(e).(type) {
 	case *ast.BinaryExpr:
-		return e.Op == token.MUL || e.Op == token.QUO && isPowerOfTwo(info.Types[e.Y].Value)
-	case *ast.UnaryExpr:
-		return p.is(info, e.X)
-	case *ast.Ident, *ast.SelectorExpr, *ast.IndexExpr, *ast.StarExpr:
-		return p.isMarked(root(info, e))
-	case *ast.CallExpr:
-		for _, c := range p.callees(info, e) {
-			if p.returns[c.key][0] {
-				return true
-			}
+		if e.Op == token.MUL || e.Op == token.QUO && isPowerOfTwo(info.Types[e.Y].Value) {
+			return taint{at: e.OpPos}
 		}
+	case *ast.UnaryExpr:
+		return p.product(info, e.X)
+	case *ast.Ident, *ast.SelectorExpr, *ast.IndexExpr, *ast.StarExpr:
+		return p.holds(root(info, e))
+	case *ast.CallExpr:
+		return p.result(info, e, 0)
 	}
-	return false
+	return taint{}
 }
 
-// elements says whether a slice, array or pointer may hold a product.
-func (p *products) elements(info *types.Info, e ast.Expr) bool {
+// elements says how the elements of a slice, array or pointer may be products.
+func (p *products) elements(info *types.Info, e ast.Expr) taint {
 	switch e := ast.Unparen(e).(type) {
 	case *ast.CompositeLit:
+		var t taint
 		switch under(info.TypeOf(e)).(type) {
 		case *types.Slice, *types.Array:
 			for _, x := range e.Elts {
 				if kv, ok := x.(*ast.KeyValueExpr); ok {
 					x = kv.Value
 				}
-				if p.is(info, x) || p.elements(info, x) {
-					return true
-				}
+				t = t.join(p.value(info, x))
 			}
 		}
+		return t
 	case *ast.SliceExpr:
 		return p.elements(info, e.X)
 	case *ast.UnaryExpr:
-		return e.Op == token.AND && p.isMarked(root(info, e.X))
+		if e.Op == token.AND {
+			return p.holds(root(info, e.X))
+		}
 	case *ast.Ident, *ast.SelectorExpr, *ast.IndexExpr:
 		switch under(info.TypeOf(e)).(type) {
 		case *types.Slice, *types.Array, *types.Pointer:
-			return p.isMarked(root(info, e))
+			return p.holds(root(info, e))
 		}
 	}
-	return false
+	return taint{}
 }
 
-func (p *products) isMarked(o types.Object) bool {
+func (p *products) holds(o types.Object) taint {
 	if v, ok := o.(*types.Var); ok {
-		return p.marked[v.Origin()]
+		return p.held[v.Origin()]
 	}
-	return false
+	return taint{}
 }
 
 // callee is what a call may enter, a *types.Func or an *ast.FuncLit, with its signature.

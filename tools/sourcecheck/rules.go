@@ -25,12 +25,12 @@ func init() {
 // fused is the one file that lets the compiler fuse: float32 multiply-adds on arm64, one instruction each.
 const fused = "fma32_arm64.go"
 
-// check returns the problems of the packages that carry a promise, as "file:line:column: what".
+// check returns the problems of the packages that were asked for and carry a promise, as "file:line:column: what".
 func check(units []unit, fset *token.FileSet, dir string) []string {
 	p := follow(units)
 	var problems []string
 	for _, u := range units {
-		if u.promise == house.None {
+		if !u.asked || u.promise == house.None {
 			continue
 		}
 		for _, f := range u.files {
@@ -44,7 +44,7 @@ func check(units []unit, fset *token.FileSet, dir string) []string {
 			mayFuse := filepath.Base(fset.Position(f.Pos()).Filename) == fused
 			ast.Inspect(f, func(n ast.Node) bool {
 				if !mayFuse {
-					p.sums(u.info, n, report)
+					p.sums(u.info, fset, n, report)
 				}
 				uses(u, n, report)
 				return true
@@ -54,34 +54,39 @@ func check(units []unit, fset *token.FileSet, dir string) []string {
 	return problems
 }
 
-const advice = "a compiler may fuse them; write math.FMA, or round the product by a conversion: float64(a*b) + c"
-
 // sums reports additions and subtractions that a product meets.
-func (p *products) sums(info *types.Info, n ast.Node, report func(token.Pos, string, ...any)) {
+func (p *products) sums(info *types.Info, fset *token.FileSet, n ast.Node, report func(token.Pos, string, ...any)) {
+	meets := func(at token.Pos, op token.Token, operands ...taint) {
+		for _, t := range operands {
+			if origin := p.origin(t); origin != 0 {
+				made := fset.Position(origin)
+				report(at, "the product of %s:%d meets %s, and a compiler may fuse them; write math.FMA, or round the product by a conversion: float64(a*b) + c",
+					filepath.Base(made.Filename), made.Line, op)
+				return
+			}
+		}
+	}
 	switch n := n.(type) {
 	case *ast.BinaryExpr:
 		t := info.Types[n]
-		if t.Value != nil {
-			return
-		}
-		if isComplex(t.Type) && (n.Op == token.MUL || n.Op == token.QUO) {
+		switch {
+		case t.Value != nil:
+		case isComplex(t.Type) && (n.Op == token.MUL || n.Op == token.QUO):
 			report(n.OpPos, "complex %s is made of products and sums; write it in real numbers with math.FMA", n.Op)
-		}
-		if (n.Op == token.ADD || n.Op == token.SUB) && isFloat(t.Type) && (p.is(info, n.X) || p.is(info, n.Y)) {
-			report(n.OpPos, "a floating-point product meets %s: %s", n.Op, advice)
+		case isFloat(t.Type) && (n.Op == token.ADD || n.Op == token.SUB):
+			meets(n.OpPos, n.Op, p.product(info, n.X), p.product(info, n.Y))
 		}
 	case *ast.AssignStmt:
 		left := info.TypeOf(n.Lhs[0])
-		if isComplex(left) && (n.Tok == token.MUL_ASSIGN || n.Tok == token.QUO_ASSIGN) {
+		switch {
+		case isComplex(left) && (n.Tok == token.MUL_ASSIGN || n.Tok == token.QUO_ASSIGN):
 			report(n.TokPos, "complex %s is made of products and sums; write it in real numbers with math.FMA", n.Tok)
-		}
-		if (n.Tok == token.ADD_ASSIGN || n.Tok == token.SUB_ASSIGN) && isFloat(left) &&
-			(p.is(info, n.Rhs[0]) || p.isMarked(root(info, n.Lhs[0]))) {
-			report(n.TokPos, "a floating-point product meets %s: %s", n.Tok, advice)
+		case isFloat(left) && (n.Tok == token.ADD_ASSIGN || n.Tok == token.SUB_ASSIGN):
+			meets(n.TokPos, n.Tok, p.product(info, n.Rhs[0]), p.holds(root(info, n.Lhs[0])))
 		}
 	case *ast.IncDecStmt:
-		if isFloat(info.TypeOf(n.X)) && p.isMarked(root(info, n.X)) {
-			report(n.TokPos, "a floating-point product meets %s: %s", n.Tok, advice)
+		if isFloat(info.TypeOf(n.X)) {
+			meets(n.TokPos, n.Tok, p.holds(root(info, n.X)))
 		}
 	}
 }

@@ -18,7 +18,7 @@ func TestPlantedFaultsAreFoundInACopyOfThePackage(t *testing.T) {
 		t.Fatalf("the clean copy: %q, %v", problems, err)
 	}
 	for _, c := range []struct{ fault, want string }{
-		{"package lanes\n\nfunc planted(a, b, c float64) float64 { return a*b + c }\n", "product meets +"},
+		{"package lanes\n\nfunc planted(a, b, c float64) float64 { return a*b + c }\n", "meets +"},
 		{"package lanes\n\nimport \"math\"\n\nfunc planted(x float64) float64 { return math.Exp(x) }\n", "math.Exp"},
 	} {
 		housetest.Write(t, dir, "lanes/planted.go", c.fault)
@@ -118,10 +118,22 @@ func genericUse(a, b, c float64) float64          { return genericProduct(a, b) 
 func genericParameter[T float](p, c T) T          { return p + c } // bad
 func genericPass(a, b, c float64) float64         { return genericParameter(a*b, c) }
 
+func choose(c bool, a, b float64) float64 { if c { return a }; return b }
+func chosen(c bool, a, b float64) float64 { return choose(c, a*b, a) + b } // bad
+func choose2(c bool, a, b float64) (x, y float64) { x = choose(c, a, b); return x, b }
+func chosen2(c bool, a, b float64) float64 {
+	x, y := choose2(c, a*b, a)
+	return x - // bad
+		(y + b)
+}
+
 var exponential = math.Exp // bad
 func transcendental(x float64) float64 { return math.Log1p(x) } // bad
 
 // Nothing below may be reported.
+func pick(c bool, a, b float64) float64 { if c { return a }; return b }
+func picked(c bool, a, b float64) float64 { return pick(c, a*b, a) }
+func other(c bool, a, b float64) float64 { return pick(c, a, b) + a }
 const c1, c2 = 3.0, 4.0
 
 func converted(a, b, c float64) float64 { return float64(a*b) + c }
