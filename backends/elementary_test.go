@@ -27,6 +27,9 @@ var elementary = []struct {
 	{name: "tanh", f: oneArgument(tanh), ulp: 1.4},
 	{name: "sigmoid", f: oneArgument(sigmoid), ulp: 2},
 	{name: "softplus", f: oneArgument(softplus), ulp: 2},
+	{name: "pow", f: pow, ulp: 1.2},
+	{name: "erf", f: oneArgument(erf), ulp: 1.2},
+	{name: "erfc", f: oneArgument(erfc), ulp: 3.5},
 }
 
 func oneArgument(f func(float64) float64) func(x, y float64) float64 {

@@ -57,13 +57,13 @@ var expm1Coefficients = [...]float64{
 // exp is e to the power x, within 0.95 ulp, subnormal results included (there within 1 ulp, 2^-1074).
 // It is infinite above 0x1.62e42fefa39efp+9 and 0 below -0x1.74910d52d3051p+9.
 func exp(x float64) float64 {
-	mantissa, exponent := expParts(x, 0)
-	return scaleBits(mantissa, exponent)
+	m, exponent := expParts(x, 0)
+	return scaleBits(1+m, exponent)
 }
 
-// expParts is exp(high + low) for a |low| below an ulp or so of high: the result is mantissa*2^k, where mantissa
-// lies in [0.7, 1.42] and the low 12 bits of exponent are k + 2046, as scaleBits wants them.
-func expParts(high, low float64) (mantissa float64, exponent uint64) {
+// expParts is exp(high + low) for a |low| below an ulp or so of high: the result is (1 + m) 2^k, where 1 + m lies in
+// [0.7, 1.42] and the low 12 bits of exponent are k + 2046, as scaleBits wants them.
+func expParts(high, low float64) (m float64, exponent uint64) {
 	high = where(high < expLowest, expLowest, high)
 	high = where(high > expHighest, expHighest, high)
 	t := math.FMA(high, log2E, roundToInteger+2046)
@@ -75,15 +75,14 @@ func expParts(high, low float64) (mantissa float64, exponent uint64) {
 	for i := range 9 {
 		p = math.FMA(p, r, expCoefficients[i+1])
 	}
-	m := a + math.FMA(float64(r*r), p, b)
-	return 1 + m, math.Float64bits(t)
+	return a + math.FMA(float64(r*r), p, b), math.Float64bits(t)
 }
 
 // scaleBits is x*2^k, rounded once, where the low 12 bits of exponent are k + 2046, for k from -2044 to 2046. The
 // factor is split in two, so that neither half leaves the normal range where the result does.
 func scaleBits(x float64, exponent uint64) float64 {
 	half := exponent >> 1
-	return float64(x*math.Float64frombits(half<<52)) * math.Float64frombits((exponent-half)<<52)
+	return float64(float64(x*math.Float64frombits(half<<52)) * math.Float64frombits((exponent-half)<<52))
 }
 
 // expm1 is exp(x) - 1, within 1.2 ulp, also near 0, where it is x.

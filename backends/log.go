@@ -55,13 +55,18 @@ func logSpecial(x, y float64) float64 {
 // logPair is the logarithm of a positive finite x as an unevaluated sum of two, to about 2^-57 of the result; for
 // other x it is nothing of use.
 func logPair(x float64) (high, low float64) {
+	k, f := logReduce(x)
+	return logSum(k, f)
+}
+
+// logReduce is k and f with x = 2^k (1 + f), both exact, for a positive finite x.
+func logReduce(x float64) (k, f float64) {
 	subnormal := x < 0x1p-1022
 	normal := where(subnormal, float64(x*0x1p54), x)
 	bias := where(subnormal, 0x1p52+1023+54, 0x1p52+1023)
 	bits := math.Float64bits(normal) + (oneBits - rootHalfBits)
-	k := math.Float64frombits(bits>>52|integerBits) - bias
-	f := math.Float64frombits(bits&mantissaBits+rootHalfBits) - 1
-	return logSum(k, f)
+	k = math.Float64frombits(bits>>52|integerBits) - bias
+	return k, math.Float64frombits(bits&mantissaBits+rootHalfBits) - 1
 }
 
 // logSum is k ln 2 + log(1 + f) as an unevaluated sum.
