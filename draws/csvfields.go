@@ -198,7 +198,7 @@ func (s *splitter) quoted() bool {
 			s.more = false
 			return false
 		}
-		s.cut(min(after, len(s.rest)))
+		s.cut(0) // the space after it
 		return true
 	}
 	if after < len(s.rest) && s.rest[after] != s.separator {

@@ -97,17 +97,18 @@ func checkWritable(suffix string, t *Table) error {
 	if len(t.Names) != t.Points.Dim() {
 		return fmt.Errorf("%d names for %d coordinates: one each is needed, or none", len(t.Names), t.Points.Dim())
 	}
-	return checkNames(t.Names)
+	return checkNames(t.Names, t.LogProb)
 }
 
-// checkNames refuses names that a CSV file could not hold.
-func checkNames(names []string) error {
+// checkNames refuses names that a CSV file could not hold. A single column may be called logp where log p itself is
+// not there.
+func checkNames(names []string, logProb []float64) error {
 	seen := make(map[string]bool, len(names))
 	for j, name := range names {
 		switch {
 		case !isName(name):
 			return fmt.Errorf("column %d has the name %q: a name begins with a letter or _, is printable, and no word for a missing number", j, name)
-		case name == logProbName && len(names) > 1:
+		case name == logProbName && (len(names) > 1 || logProb != nil):
 			return fmt.Errorf("column %d has the name %s, which is that of log p", j, logProbName)
 		case seen[name]:
 			return fmt.Errorf("two columns have the name %q", name)

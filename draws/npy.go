@@ -236,13 +236,13 @@ func encodeNPY(w io.Writer, t Table) error {
 	if _, err := w.Write(npyHead("<f8", fmt.Sprintf("(%d, %d)", n, dim))); err != nil {
 		return err
 	}
-	return writePoints(w, t.Points)
+	return writePoints(w, t.Points, make([]byte, 0, 8*min(n*dim, chunk)))
 }
 
-// writePoints writes the coordinates of one point after the other, little-endian.
-func writePoints(w io.Writer, points *lanes.Block) error {
+// writePoints writes the coordinates of one point after the other, little-endian, by way of an empty buffer with
+// room for some of them.
+func writePoints(w io.Writer, points *lanes.Block, buffer []byte) error {
 	n, dim := points.Len(), points.Dim()
-	buffer := make([]byte, 0, min(n*dim, chunk)*8)
 	data, stride := points.Data(), points.Stride()
 	for i := range n {
 		for j := range dim {

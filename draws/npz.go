@@ -88,7 +88,7 @@ func (t *Table) readCompanions(members map[string]*zip.File, size int64) error {
 		if len(names) != t.Points.Dim() {
 			return fmt.Errorf("%d names for %d columns", len(names), t.Points.Dim())
 		}
-		if err := checkNames(names); err != nil {
+		if err := checkNames(names, t.LogProb); err != nil {
 			return err
 		}
 		t.Names = names
@@ -242,7 +242,7 @@ func encodeNPZ(w io.Writer, t Table) error {
 	archive := zip.NewWriter(w)
 	n, dim := t.Points.Len(), t.Points.Dim()
 	err := addArray(archive, pointsArray, "<f8", fmt.Sprintf("(%d, %d)", n, dim), 8*int64(n)*int64(dim), func(w io.Writer) error {
-		return writePoints(w, t.Points)
+		return writePoints(w, t.Points, make([]byte, 0, 8*min(n*dim, chunk)))
 	})
 	if err == nil && t.LogProb != nil {
 		err = addArray(archive, logProbName, "<f8", fmt.Sprintf("(%d,)", n), 8*int64(n), func(w io.Writer) error {

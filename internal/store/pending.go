@@ -84,6 +84,9 @@ func (p *Pending) Write(b []byte) (int, error) { return p.file.Write(b) }
 // WriteAt writes at an offset; several goroutines may do so at once.
 func (p *Pending) WriteAt(b []byte, offset int64) (int, error) { return p.file.WriteAt(b, offset) }
 
+// ReadAt reads what was written.
+func (p *Pending) ReadAt(b []byte, offset int64) (int, error) { return p.file.ReadAt(b, offset) }
+
 // Sync returns once everything written is on disk, still under the temporary name. After an error the file
 // cannot be trusted: a second Sync that succeeds proves nothing, so abort it.
 func (p *Pending) Sync() error { return p.file.Sync() }

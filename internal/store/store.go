@@ -64,6 +64,7 @@ func (e *UncertainError) Unwrap() error { return e.Err }
 type File interface {
 	io.Writer
 	io.WriterAt
+	io.ReaderAt
 	// Sync returns once everything written is on disk.
 	Sync() error
 	Close() error
