@@ -144,14 +144,17 @@ func (r *reader) settle(result operand, from ...operand) (operand, error) {
 		return operand{}, r.fail(result.start, "the formula asks for more than %d operations on constants", maxFolded)
 	}
 	for _, v := range values {
-		text := clip(r.textOf(result))
+		complaint := ""
 		switch {
 		case math.IsNaN(v):
-			return operand{}, r.fail(result.start, "the constant %s is not a number (NaN)", text)
+			complaint = "is not a number (NaN)"
 		case math.IsInf(v, 0) && !carried:
-			return operand{}, r.fail(result.start, "the constant %s is infinite (an overflow or a division by 0); minus infinity is written log(0)", text)
+			complaint = "is infinite (an overflow or a division by 0); minus infinity is written log(0)"
 		case math.IsInf(v, 1):
-			return operand{}, r.fail(result.start, "the constant %s is plus infinity, which no part of a log-density can be", text)
+			complaint = "is plus infinity, which no part of a log-density can be"
+		}
+		if complaint != "" {
+			return operand{}, r.fail(result.start, "the constant %s %s", clip(r.textOf(result)), complaint)
 		}
 		result.infinite = result.infinite || math.IsInf(v, -1)
 	}
