@@ -30,6 +30,13 @@ var elementary = []struct {
 	{name: "pow", f: pow, ulp: 1.2},
 	{name: "erf", f: oneArgument(erf), ulp: 1.2},
 	{name: "erfc", f: oneArgument(erfc), ulp: 3.5},
+	{name: "lgamma", f: oneArgument(lgamma), ulp: 4, absolute: func(x float64) float64 {
+		return where(x < -0.5, 0x1p-51*(1+math.Abs(lgamma(-x))), 0)
+	}},
+	{name: "digamma", f: oneArgument(digamma), ulp: 4, absolute: func(x float64) float64 {
+		return where(x < 0, 0x1p-51*(1+math.Abs(digamma(1-x))), 0)
+	}},
+	{name: "trigamma", f: oneArgument(trigamma), ulp: 4.5},
 }
 
 func oneArgument(f func(float64) float64) func(x, y float64) float64 {

@@ -67,7 +67,7 @@ def digamma(x):
 
 def trigamma(x):
     if x <= 0 and x == mp.floor(x):
-        return mpf("inf") if x == 0 else mpf("nan")
+        return mpf("inf")
     if x > 0:
         return mp.psi(1, x)
     return (mp.pi / mp.sinpi(x)) ** 2 - mp.psi(1, 1 - x)
