@@ -2,11 +2,13 @@ package store_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -115,6 +117,46 @@ func TestPreviousCheckpointSurvivesEveryFailure(t *testing.T) {
 				t.Errorf("%s failed: the old one is there and the error is %v", fsys.Failed, err)
 			}
 		})
+	}
+}
+
+func TestForgedCheckpointIsRefusedDespiteItsSHA256(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c")
+	if err := store.WriteCheckpoint(path, small[:1]); err != nil {
+		t.Fatal(err)
+	}
+	whole := read(t, path)
+	body := whole[:len(whole)-sha256.Size]
+	section := body[16:]
+	forge := func(count byte, sections ...[]byte) []byte {
+		forged := slices.Concat(body[:12], []byte{count, 0, 0, 0}, slices.Concat(sections...))
+		sum := sha256.Sum256(forged)
+		return append(forged, sum[:]...)
+	}
+	lying := bytes.Clone(section)
+	binary.LittleEndian.PutUint64(lying[4:], 1<<62)
+	damaged := bytes.Clone(section)
+	damaged[20]++
+	if _, err := store.DecodeCheckpoint(forge(1, section)); err != nil {
+		t.Errorf("the same again: %v", err)
+	}
+	for want, forged := range map[string][]byte{
+		"1 bytes follow the last section":      forge(1, section, []byte{0}),
+		"the file ends in section 1 of 2":      forge(2, section),
+		`section "state" is there twice`:       forge(2, section, section),
+		"declares 4611686018427387904 bytes":   forge(1, lying),
+		`checksum of section "state" does not`: forge(1, damaged),
+	} {
+		if _, err := store.DecodeCheckpoint(forged); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	newer := forge(1, section)
+	newer[8] = 2
+	sum := sha256.Sum256(newer[:len(newer)-sha256.Size])
+	copy(newer[len(newer)-sha256.Size:], sum[:])
+	if _, err := store.DecodeCheckpoint(newer); err == nil || errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), "version 2") {
+		t.Errorf("a newer version: %v", err)
 	}
 }
 
