@@ -1,0 +1,111 @@
+// Package figure draws pictures of draws: a small one for a terminal ([Terminal]) and one for a paper ([Plot]).
+//
+// Both take their axes from the bulk of the draws, so that one far draw does not squeeze the rest into a
+// point, and say how many draws lie outside and how many are not finite. The same inputs give the same bytes.
+//
+// A figure for a paper is 1600 pixels wide at 300 dots an inch. What is made of very many marks (the shading
+// of a density, the draws) is one raster image in every format, at that resolution; axes, curves and text
+// are vectors where the format has them. One coordinate is shown as a histogram, two as a plane, more as
+// pairs of the first four.
+//
+// The files: figure.go is the way in, cloud.go and window.go choose what is shown and on which axes,
+// terminal.go, stipple.go and bars.go make text, plane.go, line.go and pairs.go lay out the three figures on a
+// sheet (sheet.go: text and lines; frame.go: axes; raster.go: pixels), and encode.go writes it.
+package figure
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/scorefield/infer/density"
+	"github.com/scorefield/infer/lanes"
+)
+
+// Spec says what a figure shows.
+type Spec struct {
+	// Title stands above the figure; it may be empty. What does not fit is cut.
+	Title string
+	// Names of the coordinates; a missing or empty one is x0, x1, ...
+	Names []string
+	// Draws are the points shown, at most 10,000 of them as single marks; nil is none.
+	Draws *lanes.Block
+	// Density is drawn under the draws if the points have one or two coordinates; nil is none. It is
+	// evaluated at some hundred thousand points of the plane, or two thousand of the line.
+	Density density.Density
+}
+
+// Plot writes the figure of spec to w. The format is one of [Formats].
+//
+// Of two coordinates the plane is shown with equal scales (unless one range is more than three times the
+// other), shaded by log p below its maximum, down to the level above which 99.9 % of the mass lies; of one the
+// histogram and the density, both normalised on the plotted range, the density by the trapezoidal rule; of more
+// the pairs of the first four, without density. Points where log p is NaN or +Inf are left blank.
+//
+// An unknown format, a density of another dimension than the draws, a cancelled ctx, and what the density
+// or w return are errors. Nothing is written to w before the figure is complete.
+func Plot(ctx context.Context, w io.Writer, format string, spec Spec) error {
+	encode, ok := encoders[strings.ToLower(format)]
+	if !ok {
+		return fmt.Errorf("figure format %q is not known: use %s", format, list(Formats()))
+	}
+	draws := spec.Draws
+	if draws == nil {
+		draws = lanes.New(0, 0)
+	}
+	dim := draws.Dim()
+	if dim == 0 && spec.Density != nil {
+		dim = spec.Density.Dim()
+	}
+	if spec.Density != nil && spec.Density.Dim() != dim {
+		return fmt.Errorf("the density has dimension %d and the draws %d: they have to be the same", spec.Density.Dim(), dim)
+	}
+	if dim < 1 {
+		return fmt.Errorf("a figure of points with %d coordinates: there have to be 1 or more", dim)
+	}
+	margin := 0.04
+	if spec.Density != nil {
+		margin = 0.06 // the tails of the density are seen
+	}
+	cloud := newCloud(draws, dim, min(dim, mostPairs), spec.Names, margin)
+	var (
+		s   *sheet
+		err error
+	)
+	switch dim {
+	case 1:
+		s, err = line(ctx, cloud, spec)
+	case 2:
+		s, err = plane(ctx, cloud, spec)
+	default:
+		s = pairs(cloud, spec.Title)
+	}
+	if err != nil {
+		return err
+	}
+	return encode(w, s)
+}
+
+// Formats lists the formats of [Plot].
+func Formats() []string { return []string{"png", "svg", "pdf"} }
+
+// FormatOf is the format that the suffix of a path names. Another suffix is an error that lists the formats.
+func FormatOf(path string) (string, error) {
+	suffix := filepath.Ext(path)
+	format := strings.ToLower(strings.TrimPrefix(suffix, "."))
+	if _, ok := encoders[format]; ok {
+		return format, nil
+	}
+	if suffix == "" {
+		return "", fmt.Errorf("figure %q has no suffix that names its format: end it in %s", path, list(Formats()))
+	}
+	return "", fmt.Errorf("figure %q ends in %q, which is no known format: end it in %s", path, suffix, list(Formats()))
+}
+
+// list writes formats as suffixes in a sentence: .a, .b or .c.
+func list(formats []string) string {
+	last := len(formats) - 1
+	return "." + strings.Join(formats[:last], ", .") + " or ." + formats[last]
+}
