@@ -1,0 +1,4 @@
+package densitytest
+
+// RaceDetector says whether the tests run under the race detector.
+const RaceDetector = raceDetector

@@ -1,0 +1,5 @@
+//go:build race
+
+package densitytest
+
+const raceDetector = true
