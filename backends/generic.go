@@ -34,6 +34,9 @@ var Generic = Table{
 	Softplus:    softplusGeneric,
 	Erf:         erfGeneric,
 	Erfc:        erfcGeneric,
+	Lgamma:      lgammaGeneric,
+	Digamma:     digammaGeneric,
+	Trigamma:    trigammaGeneric,
 	Uniform:     uniformGeneric,
 	Normal:      normalGeneric,
 	Propose:     proposeGeneric,
@@ -439,6 +442,27 @@ func erfcGeneric(dst []float64, a []float64) {
 	a = a[:len(dst)]
 	for i := range dst {
 		dst[i] = erfc(a[i])
+	}
+}
+
+func lgammaGeneric(dst []float64, a []float64) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = lgamma(a[i])
+	}
+}
+
+func digammaGeneric(dst []float64, a []float64) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = digamma(a[i])
+	}
+}
+
+func trigammaGeneric(dst []float64, a []float64) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = trigamma(a[i])
 	}
 }
 

@@ -35,6 +35,9 @@ var tableAVX2 = Table{
 	Softplus:    softplusAVX2,
 	Erf:         erfAVX2,
 	Erfc:        erfcAVX2,
+	Lgamma:      lgammaAVX2,
+	Digamma:     digammaAVX2,
+	Trigamma:    trigammaAVX2,
 	Uniform:     uniformAVX2,
 	Normal:      normalAVX2,
 	Propose:     proposeAVX2,
@@ -75,6 +78,9 @@ var tableAVX512 = Table{
 	Softplus:    softplusAVX512,
 	Erf:         erfAVX512,
 	Erfc:        erfcAVX512,
+	Lgamma:      lgammaAVX512,
+	Digamma:     digammaAVX512,
+	Trigamma:    trigammaAVX512,
 	Uniform:     uniformAVX512,
 	Normal:      normalAVX512,
 	Propose:     proposeAVX512,
@@ -1088,6 +1094,57 @@ func erfcAVX2(dst []float64, a []float64) {
 	var aTail [8]float64
 	copy(aTail[:], a[whole:])
 	erfcAVX2Vectors(&dstTail[0], &aTail[0], 8)
+	copy(dst[whole:], dstTail[:])
+}
+
+func lgammaAVX2(dst []float64, a []float64) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 7
+	if whole > 0 {
+		lgammaAVX2Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [8]float64
+	var aTail [8]float64
+	copy(aTail[:], a[whole:])
+	lgammaAVX2Vectors(&dstTail[0], &aTail[0], 8)
+	copy(dst[whole:], dstTail[:])
+}
+
+func digammaAVX2(dst []float64, a []float64) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 7
+	if whole > 0 {
+		digammaAVX2Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [8]float64
+	var aTail [8]float64
+	copy(aTail[:], a[whole:])
+	digammaAVX2Vectors(&dstTail[0], &aTail[0], 8)
+	copy(dst[whole:], dstTail[:])
+}
+
+func trigammaAVX2(dst []float64, a []float64) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 7
+	if whole > 0 {
+		trigammaAVX2Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [8]float64
+	var aTail [8]float64
+	copy(aTail[:], a[whole:])
+	trigammaAVX2Vectors(&dstTail[0], &aTail[0], 8)
 	copy(dst[whole:], dstTail[:])
 }
 
@@ -2241,6 +2298,57 @@ func erfcAVX512(dst []float64, a []float64) {
 	copy(dst[whole:], dstTail[:])
 }
 
+func lgammaAVX512(dst []float64, a []float64) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 7
+	if whole > 0 {
+		lgammaAVX512Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [8]float64
+	var aTail [8]float64
+	copy(aTail[:], a[whole:])
+	lgammaAVX512Vectors(&dstTail[0], &aTail[0], 8)
+	copy(dst[whole:], dstTail[:])
+}
+
+func digammaAVX512(dst []float64, a []float64) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 7
+	if whole > 0 {
+		digammaAVX512Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [8]float64
+	var aTail [8]float64
+	copy(aTail[:], a[whole:])
+	digammaAVX512Vectors(&dstTail[0], &aTail[0], 8)
+	copy(dst[whole:], dstTail[:])
+}
+
+func trigammaAVX512(dst []float64, a []float64) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 7
+	if whole > 0 {
+		trigammaAVX512Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [8]float64
+	var aTail [8]float64
+	copy(aTail[:], a[whole:])
+	trigammaAVX512Vectors(&dstTail[0], &aTail[0], 8)
+	copy(dst[whole:], dstTail[:])
+}
+
 func uniformAVX512(u0 []float64, u1 []float64, key *Key, particle uint64, step uint64, slot uint64) {
 	n := len(u0)
 	u1 = u1[:n]
@@ -2556,6 +2664,15 @@ func erfAVX2Vectors(dst *float64, a *float64, n int)
 func erfcAVX2Vectors(dst *float64, a *float64, n int)
 
 //go:noescape
+func lgammaAVX2Vectors(dst *float64, a *float64, n int)
+
+//go:noescape
+func digammaAVX2Vectors(dst *float64, a *float64, n int)
+
+//go:noescape
+func trigammaAVX2Vectors(dst *float64, a *float64, n int)
+
+//go:noescape
 func uniformAVX2Vectors(u0 *float64, u1 *float64, key *[20]uint64, particle uint64, step uint64, slot uint64, n int)
 
 //go:noescape
@@ -2748,6 +2865,15 @@ func erfAVX512Vectors(dst *float64, a *float64, n int)
 
 //go:noescape
 func erfcAVX512Vectors(dst *float64, a *float64, n int)
+
+//go:noescape
+func lgammaAVX512Vectors(dst *float64, a *float64, n int)
+
+//go:noescape
+func digammaAVX512Vectors(dst *float64, a *float64, n int)
+
+//go:noescape
+func trigammaAVX512Vectors(dst *float64, a *float64, n int)
 
 //go:noescape
 func uniformAVX512Vectors(u0 *float64, u1 *float64, key *[20]uint64, particle uint64, step uint64, slot uint64, n int)

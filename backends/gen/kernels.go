@@ -109,7 +109,7 @@ var families = []*family{
 	ternary("FMA"), ternary("Where"),
 	unary("Exp"), unary("Expm1"), unary("Log"), unary("Log1p"), binary("Pow"),
 	unary("Sin"), unary("Cos"), unary("Tanh"), unary("Sigmoid"), unary("Softplus"),
-	unary("Erf"), unary("Erfc"),
+	unary("Erf"), unary("Erfc"), unary("Lgamma"), unary("Digamma"), unary("Trigamma"),
 	random("Uniform", "u0 u1", "", "", 4),
 	random("Normal", "z0 z1", "", "", 4),
 	random("Propose", "y0 y1", "x0 x1 s0 s1 size", "noise", 4),
