@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/scorefield/infer/density"
+	"github.com/scorefield/infer/internal/parallel"
+	"github.com/scorefield/infer/internal/store"
+	"github.com/scorefield/infer/mcmc"
+	"github.com/scorefield/infer/mcmc/diagnose"
+)
+
+// job is a run of the command: the library's run, and what was asked of it.
+type job struct {
+	mcmc.Run
+	s       *streams
+	set     settings
+	effort  effort
+	density density.Density
+	watch   *diagnose.Watch
+	verdict diagnose.Verdict
+	seconds float64 // that the run itself took, pilots included
+}
+
+// workers is the number of threads the run has.
+func (j *job) workers() int {
+	if j.effort.workers > 0 {
+		return j.effort.workers
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+func newJob(s *streams, set settings, e effort, d density.Density) (*job, error) {
+	law, err := start(&set)
+	if err != nil {
+		return nil, err
+	}
+	k, err := kernel(set, d)
+	if err != nil {
+		return nil, err
+	}
+	j := &job{s: s, set: set, effort: e, density: d}
+	j.Start, j.Kernel, j.Particles, j.Seed, j.Workers, j.BlockSize = law, k, set.Particles, set.Seed, e.workers, e.blockSize
+	j.Tune = set.Tuned
+	if e.output != "" {
+		j.Checkpoint, j.CheckpointEvery = e.output+".ckpt", e.checkpointEvery
+	}
+	j.watch = diagnose.Attach(&j.Run, set.Steps)
+	return j, nil
+}
+
+// run takes the population to its end, from the checkpoint if one is to be resumed.
+func (j *job) run(ctx context.Context) error {
+	if j.effort.resume {
+		if err := j.takeUp(ctx); err != nil {
+			return err
+		}
+	}
+	bar := newProgress(j.s, j.effort.quiet)
+	if bar != nil {
+		j.Progress = bar.update
+	}
+	began := time.Now()
+	err := j.To(ctx, j.set.Steps)
+	j.seconds = time.Since(began).Seconds()
+	bar.end()
+	var stopped *mcmc.StoppedError
+	if errors.As(err, &stopped) && j.Checkpoint != "" {
+		return fmt.Errorf("%w; kept in %s; to go on:\n  %s", err, j.Checkpoint, shell(append(j.set.arguments(), "-o", j.effort.output, "--resume")))
+	}
+	if err != nil {
+		return err
+	}
+	if j.set.Tuned {
+		j.set.Step = j.Report().Step
+	}
+	if j.Adjusted() && j.set.Steps > 0 && parallel.Sum(j.Accepted()) == 0 {
+		return usage("--step %s: no move of any particle was accepted in %d steps: the step is far too large: leave it out, and pilots set it", number(j.set.Step), j.set.Steps)
+	}
+	j.verdict, err = j.watch.Judge(ctx)
+	return err
+}
+
+// takeUp goes on from the checkpoint beside the output, or says that there is none.
+func (j *job) takeUp(ctx context.Context) error {
+	at, err := j.Resume(ctx, j.Checkpoint)
+	var different *mcmc.DifferentRunError
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		fmt.Fprintf(j.s.err, "infer: no checkpoint %s: starting at step 0\n", j.Checkpoint)
+		return nil
+	case errors.As(err, &different):
+		return usage("%w", err)
+	case errors.Is(err, store.ErrCorrupt):
+		return data(err)
+	case err != nil:
+		return err
+	}
+	fmt.Fprintf(j.s.err, "infer: resuming at step %d of %d from %s\n", at, j.set.Steps, j.Checkpoint)
+	return nil
+}

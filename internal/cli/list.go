@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/scorefield/infer/backends"
+	"github.com/scorefield/infer/density"
+)
+
+// listed is a name and a line about it.
+type listed struct {
+	Name  string `json:"name"`
+	About string `json:"about"`
+}
+
+func listDensities() []listed {
+	var list []listed
+	for _, e := range density.Catalogue() {
+		list = append(list, listed{e.Name, e.About})
+	}
+	return list
+}
+
+func listBackends() []listed {
+	about := map[string]string{"avx512": "assembly for AVX-512", "avx2": "assembly for AVX2 and FMA", "generic": "portable Go, the specification of the others"}
+	var list []listed
+	for _, t := range backends.Available() {
+		line := about[t.Name]
+		if t == backends.Current() {
+			line += " (in use)"
+		}
+		list = append(list, listed{t.Name, line})
+	}
+	return list
+}
+
+func names(list []listed) []string {
+	var names []string
+	for _, l := range list {
+		names = append(names, l.Name)
+	}
+	return names
+}
+
+func listCommand(s *streams) *cobra.Command {
+	tables := []string{"densities", "samplers", "backends"}
+	var asJSON bool
+	c := &cobra.Command{
+		Use:       "list densities|samplers|backends",
+		Short:     "List what there is by name",
+		Example:   "  infer list densities",
+		ValidArgs: tables,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usage("list what? One of densities, samplers and backends")
+			}
+			if err := oneOf("list", args[0], tables); err != nil {
+				return err
+			}
+			list := map[string]func() []listed{"densities": listDensities, "samplers": func() []listed { return samplers }, "backends": listBackends}[args[0]]()
+			if asJSON {
+				return printJSON(s.out, list)
+			}
+			w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+			for _, l := range list {
+				fmt.Fprintf(w, "%s\t%s\n", l.Name, l.About)
+			}
+			return w.Flush()
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}

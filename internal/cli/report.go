@@ -1,0 +1,325 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/scorefield/infer/backends"
+	"github.com/scorefield/infer/draws"
+	"github.com/scorefield/infer/internal/figure"
+	"github.com/scorefield/infer/mcmc"
+	"github.com/scorefield/infer/mcmc/diagnose"
+)
+
+// real is a number that JSON writes as null where there is none.
+type real float64
+
+func (r real) MarshalJSON() ([]byte, error) {
+	if v := float64(r); v-v != 0 {
+		return []byte("null"), nil
+	}
+	return []byte(number(float64(r))), nil
+}
+
+// column is the summary of one number of the draws.
+type column struct {
+	Name      string          `json:"name"`
+	Mean      real            `json:"mean"`
+	MeanError real            `json:"mean_error"` // standard error
+	SD        real            `json:"sd"`
+	Quantiles map[string]real `json:"quantiles"` // by probability
+	TailIndex real            `json:"tail_index"`
+	NotFinite int             `json:"not_finite,omitempty"`
+}
+
+// summary is what is said of any draws.
+type summary struct {
+	Schema  int      `json:"schema_version"`
+	Draws   int      `json:"draws"`
+	Dim     int      `json:"dim"`
+	Columns []column `json:"columns"`
+}
+
+func summarise(t draws.Table) summary {
+	s := summary{Schema: 1, Draws: t.Points.Len(), Dim: t.Points.Dim()}
+	add := func(name string, values []float64) {
+		c := diagnose.Summarise(values)
+		q := map[string]real{}
+		for i, p := range diagnose.Probabilities {
+			q[number(p)] = real(c.Quantiles[i])
+		}
+		s.Columns = append(s.Columns, column{name, real(c.Mean), real(c.MeanError), real(c.SD), q, real(c.TailIndex), c.NotFinite})
+	}
+	for j := range t.Points.Dim() {
+		name := fmt.Sprintf("x%d", j)
+		if t.Names != nil {
+			name = t.Names[j]
+		}
+		add(name, t.Points.Row(j)[:t.Points.Len()])
+	}
+	if t.LogProb != nil {
+		add("log p", t.LogProb)
+	}
+	return s
+}
+
+// mostColumns is how many coordinates the table of a summary shows; JSON has them all.
+const mostColumns = 20
+
+func (s summary) table(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprint(t, "\tmean\t± se\tsd\t5%\t25%\tmedian\t75%\t95%\t\n")
+	var notes []string
+	for i, c := range s.Columns {
+		if s.Dim > mostColumns && i >= mostColumns && i < s.Dim {
+			if i == mostColumns {
+				notes = append(notes, fmt.Sprintf("%d more coordinates: --json has them", s.Dim-mostColumns))
+			}
+			continue
+		}
+		fmt.Fprintf(t, "%s\t", c.Name)
+		for _, v := range []real{c.Mean, c.MeanError, c.SD} {
+			fmt.Fprintf(t, "%s\t", short(float64(v)))
+		}
+		for _, p := range diagnose.Probabilities {
+			fmt.Fprintf(t, "%s\t", short(float64(c.Quantiles[number(p)])))
+		}
+		fmt.Fprintln(t)
+		switch {
+		case math.IsNaN(float64(c.Mean)) && c.TailIndex > 0:
+			notes = append(notes, fmt.Sprintf("%s has tails so heavy (index %.2f) that a mean may not exist: trust its quantiles", c.Name, c.TailIndex))
+		case math.IsNaN(float64(c.MeanError)) && c.TailIndex > 0:
+			notes = append(notes, fmt.Sprintf("%s has tails so heavy (index %.2f) that its variance may not exist: no sd, and no error of the mean", c.Name, c.TailIndex))
+		}
+		if c.NotFinite > 0 {
+			notes = append(notes, fmt.Sprintf("%s: %d values are not finite and left out", c.Name, c.NotFinite))
+		}
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, n := range notes {
+		if _, err := fmt.Fprintln(w, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// short prints a number with four digits, and nothing for one that is not there.
+func short(v float64) string {
+	switch a := math.Abs(v); {
+	case math.IsNaN(v):
+		return "-"
+	case a >= 1e5 || a > 0 && a < 1e-4:
+		return fmt.Sprintf("%.3g", v)
+	case a >= 1000:
+		return fmt.Sprintf("%.1f", v)
+	default:
+		return fmt.Sprintf("%.4f", v)
+	}
+}
+
+// report is what is said of a run.
+type report struct {
+	summary
+	Settings    settings          `json:"settings"`
+	Backend     string            `json:"backend"`
+	Workers     int               `json:"workers"`
+	Seconds     float64           `json:"seconds"`
+	Evaluations uint64            `json:"gradient_evaluations"`
+	Rate        float64           `json:"gradient_evaluations_per_second"`
+	Tuning      *tuning           `json:"tuning,omitempty"`
+	Acceptance  real              `json:"acceptance"` // null for a kernel that accepts everything
+	Rejected    map[string]uint64 `json:"rejected_by_cause,omitempty"`
+	NeverMoved  int               `json:"never_moved"`
+	Outside     int               `json:"out_of_support"`
+	Output      string            `json:"output,omitempty"`
+	Plot        string            `json:"plot,omitempty"`
+	Settled     bool              `json:"settled"`
+	// Faults are the reasons not to believe the draws, in words, the gravest first. --strict fails if there is one.
+	Faults   []string    `json:"faults"`
+	Notes    []string    `json:"notes,omitempty"` // worth knowing and no fault
+	HalfTime *comparison `json:"half_time,omitempty"`
+	FarStart *comparison `json:"far_start,omitempty"`
+	Stuck    int         `json:"not_moved_since_half_time"`
+	Bias     *bias       `json:"bias,omitempty"` // of a kernel that does not reject
+}
+
+// comparison is the worst of several.
+type comparison struct {
+	What  string `json:"what"`
+	Z     real   `json:"z"`
+	Limit real   `json:"limit"`
+}
+
+func compared(t diagnose.Test) *comparison {
+	if t.Limit == 0 {
+		return nil
+	}
+	return &comparison{t.What, real(t.Z), real(t.Limit)}
+}
+
+// bias is that of unadjusted Langevin: the relative excess of the variance, weighted by curvature.
+type bias struct {
+	Known         bool   `json:"known"`
+	Excess        real   `json:"excess"`
+	StandardError real   `json:"standard_error"`
+	Why           string `json:"why,omitempty"`
+}
+
+type tuning struct {
+	Pilots      int    `json:"pilots"`
+	Transitions int    `json:"transitions"`
+	Acceptance  real   `json:"acceptance"`
+	Evaluations uint64 `json:"gradient_evaluations"`
+}
+
+func (j *job) report(t draws.Table) *report {
+	run := j.Report()
+	r := &report{
+		summary: summarise(t), Settings: j.set, Backend: backends.Current().Name, Workers: j.workers(),
+		Evaluations: run.Evaluations, Rate: float64(run.Evaluations) / j.seconds,
+		Acceptance: real(run.Acceptance), NeverMoved: run.NeverMoved, Outside: run.Outside,
+		Output: j.effort.output, Plot: j.effort.plot,
+	}
+	if j.set.Tuned {
+		r.Tuning = &tuning{run.Tuning.Pilots, run.Tuning.Transitions, real(run.Tuning.Acceptance), run.Tuning.Evaluations}
+	}
+	r.Rejected = causes(run.Rejected)
+	v := j.verdict
+	r.Settled, r.Notes, r.Stuck = v.Settled, v.Notes, v.Stuck
+	r.Faults = append([]string{}, v.Reasons...)
+	r.HalfTime, r.FarStart = compared(v.HalfTime), compared(v.Far)
+	if v.Bias != nil {
+		r.Bias = &bias{v.Bias.Known, real(v.Bias.Excess), real(v.Bias.StandardError), v.Bias.Why}
+		if !v.Bias.Known {
+			r.Faults = append(r.Faults, "the bias of the step size could not be estimated: "+v.Bias.Why)
+		}
+	}
+	return r
+}
+
+func causes(r mcmc.Rejections) map[string]uint64 {
+	m := map[string]uint64{}
+	for name, count := range map[string]uint64{"out_of_support": r.OutOfSupport, "log_p_nan": r.NaNLogProb, "log_p_inf": r.InfLogProb, "gradient": r.BadGradient, "overflow": r.BadArithmetic} {
+		if count > 0 {
+			m[name] = count
+		}
+	}
+	return m
+}
+
+func (r *report) print(s *streams, t draws.Table, e effort) error {
+	if e.json {
+		return printJSON(s.out, r)
+	}
+	var b bytes.Buffer
+	set := r.Settings
+	fmt.Fprintf(&b, "%s\n\n", title(set))
+	screen := figure.Screen{Columns: min(s.terminal.columns, 100), ASCII: !s.terminal.utf8, Colour: s.terminal.colour}
+	if err := figure.Terminal(&b, t.Points, t.Names, screen); err != nil {
+		return err
+	}
+	fmt.Fprintln(&b)
+	if err := r.table(&b); err != nil {
+		return err
+	}
+	fmt.Fprintln(&b)
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "%-12s%s\n", name, fmt.Sprintf(format, args...))
+	}
+	step := number(set.Step)
+	switch {
+	case r.Tuning != nil:
+		step = fmt.Sprintf("%.4g, set on %d pilots over %d steps (%s evaluations beside the run's)", set.Step, r.Tuning.Pilots, r.Tuning.Transitions, grouped(r.Tuning.Evaluations))
+	case set.Sampler == samplerLangevin:
+		step += ", unadjusted: nothing is rejected, so the step size biases the draws"
+	}
+	line("step size", "%s", step)
+	if !math.IsNaN(float64(r.Acceptance)) {
+		line("acceptance", "%.3f", r.Acceptance)
+	}
+	for _, c := range []struct{ key, words string }{
+		{"out_of_support", "moves out of the support were rejected"}, {"log_p_nan", "moves to where log p is NaN were rejected"},
+		{"log_p_inf", "moves to where log p is +Inf were rejected"}, {"gradient", "moves to where the gradient is no number were rejected"},
+		{"overflow", "moves overflowed and were rejected"},
+	} {
+		if n := r.Rejected[c.key]; n > 0 {
+			line("rejected", "%s %s", grouped(n), c.words)
+		}
+	}
+	line("speed", "%s gradient evaluations, %.3g a second (%s, %d %s), %.3g s in all", grouped(r.Evaluations), r.Rate, r.Backend, r.Workers, plural(r.Workers, "worker"), r.Seconds)
+	line("seed", "%d", set.Seed)
+	r.verdict(line)
+	for _, file := range []string{r.Output, r.Plot} {
+		if file != "" {
+			line("wrote", "%s", file)
+		}
+	}
+	_, err := s.out.Write(b.Bytes())
+	return err
+}
+
+// verdict says whether the draws can be believed.
+func (r *report) verdict(line func(name, format string, args ...any)) {
+	if b := r.Bias; b != nil && b.Known {
+		line("bias", "variance %+.1f ± %.1f %% in the directions of high curvature: %s", 100*b.Excess, 100*b.StandardError, r.advice())
+	}
+	if r.Settled {
+		words := fmt.Sprintf("yes: half-time and end agree (largest |z| %.1f)", math.Abs(float64(r.HalfTime.Z)))
+		if r.FarStart != nil {
+			words += fmt.Sprintf(", a far start ends here too (%.1f)", math.Abs(float64(r.FarStart.Z)))
+		}
+		line("settled", "%s", words)
+	}
+	for i, f := range r.Faults {
+		name := ""
+		if i == 0 {
+			name = "SETTLED: NO"
+			if r.Settled {
+				name = "FAULT"
+			}
+		}
+		line(name, "%s", f)
+	}
+	for _, n := range r.Notes {
+		line("note", "%s", n)
+	}
+}
+
+// advice says what to do about a bias: it is about proportional to the step size.
+func (r *report) advice() string {
+	excess, noise := float64(r.Bias.Excess), 3*float64(r.Bias.StandardError)
+	switch {
+	case math.Abs(excess) < noise:
+		return "none found; --sampler mala has none at all"
+	case excess > 0.02:
+		return fmt.Sprintf("--step %.1g would leave about 1 %%, --sampler mala none", r.Settings.Step*0.01/excess)
+	}
+	return "--sampler mala has none"
+}
+
+func plural(n int, thing string) string {
+	if n == 1 {
+		return thing
+	}
+	return thing + "s"
+}
+
+// grouped prints a count with commas.
+func grouped(n uint64) string {
+	digits := fmt.Sprint(n)
+	var b strings.Builder
+	for i, d := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			b.WriteByte(',')
+		}
+		b.WriteRune(d)
+	}
+	return b.String()
+}

@@ -1,0 +1,143 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/scorefield/infer/mcmc"
+)
+
+// settings are all that a run's draws depend on. They are stored in every file of draws, and [rerunCommand] reads them back.
+// What does not change a draw (backend, workers, size of blocks) is no part of them, so that the file of a seed is the
+// same on every machine.
+type settings struct {
+	Program   string             `json:"program"` // infer
+	Version   string             `json:"version"`
+	Epoch     int                `json:"epoch"`
+	Density   string             `json:"density,omitempty"` // a built-in by name, or else
+	LogP      string             `json:"logp,omitempty"`    // a formula
+	Constants map[string]float64 `json:"constants,omitempty"`
+	Dim       int                `json:"dim"`
+	Sampler   string             `json:"sampler"`
+	// Step is the step size; tuned says that it was set on pilots, and is 0 before that.
+	Step      float64 `json:"step"`
+	Tuned     bool    `json:"tuned,omitempty"`
+	Steps     uint64  `json:"steps"`
+	Particles int     `json:"particles"`
+	Seed      uint64  `json:"seed"`
+	Init      string  `json:"init"`                  // normal, uniform or a file
+	InitHash  string  `json:"init_sha256,omitempty"` // of that file's points
+}
+
+const (
+	samplerMALA     = "mala"
+	samplerLangevin = "langevin"
+
+	defaultParticles = 10_000
+	defaultSteps     = 1_000
+	// tutorialStep is the step of the tutorial whose donut this project reproduces: what langevin takes unless told.
+	tutorialStep = 1e-2
+)
+
+var samplers = []listed{
+	{samplerMALA, "Metropolis-adjusted Langevin: exact; its step size is tuned on pilot particles"},
+	{samplerLangevin, "unadjusted Langevin: needs the score alone; biased by its step size, which is reported"},
+}
+
+// encode is the text that a file of draws holds.
+func (s settings) encode() []byte {
+	text, err := json.Marshal(s)
+	if err != nil { // numbers and texts always have a form
+		panic(err)
+	}
+	return text
+}
+
+// decodeSettings reads what encode wrote.
+func decodeSettings(text []byte) (settings, error) {
+	var s settings
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&s); err != nil {
+		return s, fmt.Errorf("its settings cannot be read: %w", err)
+	}
+	if s.Program != "infer" {
+		return s, fmt.Errorf("its settings are those of %q, not of infer", s.Program)
+	}
+	if s.Epoch != mcmc.Epoch {
+		return s, fmt.Errorf("its draws are of epoch %d, this version makes those of epoch %d: use the version %s it names", s.Epoch, mcmc.Epoch, s.Version)
+	}
+	return s, nil
+}
+
+// arguments is the command line that stands for the settings.
+func (s settings) arguments() []string {
+	args := []string{"infer", "sample"}
+	if s.LogP != "" {
+		args = append(args, "--logp", s.LogP, "--dim", strconv.Itoa(s.Dim))
+		for _, name := range slices.Sorted(maps.Keys(s.Constants)) {
+			args = append(args, "--const", name+"="+number(s.Constants[name]))
+		}
+	} else {
+		args = append(args, "--density", s.Density)
+	}
+	args = append(args, "--sampler", s.Sampler)
+	if !s.Tuned {
+		args = append(args, "--step", number(s.Step))
+	}
+	args = append(args, "--steps", strconv.FormatUint(s.Steps, 10), "--particles", strconv.Itoa(s.Particles), "--seed", strconv.FormatUint(s.Seed, 10))
+	if s.Init != initNormal {
+		args = append(args, "--init", s.Init)
+	}
+	return args
+}
+
+// number is the shortest text that reads back to the same bits.
+func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+
+// shell quotes a command line for a POSIX shell.
+func shell(args []string) string {
+	var b strings.Builder
+	for i, a := range args {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		plain := a != "" && strings.IndexFunc(a, func(r rune) bool {
+			return !(r < 128 && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-_./=:,+%@", r)))
+		}) < 0
+		if plain {
+			b.WriteString(a)
+		} else {
+			b.WriteString("'" + strings.ReplaceAll(a, "'", `'\''`) + "'")
+		}
+	}
+	return b.String()
+}
+
+// parseConstants reads --const name=value.
+func parseConstants(list []string) (map[string]float64, error) {
+	constants := map[string]float64{}
+	for _, item := range list {
+		name, text, ok := strings.Cut(item, "=")
+		name = strings.TrimSpace(name)
+		value, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+		if !ok || err != nil || math.IsNaN(value) || math.IsInf(value, 0) || strings.ContainsAny(text, "_xX") {
+			return nil, usage("--const %q: write name=number, as in --const w=0.033", item)
+		}
+		if _, twice := constants[name]; twice {
+			return nil, usage("--const %s is given twice", name)
+		}
+		constants[name] = value
+	}
+	if len(constants) == 0 {
+		return nil, nil
+	}
+	return constants, nil
+}

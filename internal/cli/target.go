@@ -1,0 +1,120 @@
+package cli
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/scorefield/infer/density"
+	"github.com/scorefield/infer/draws"
+	"github.com/scorefield/infer/lanes"
+	"github.com/scorefield/infer/mcmc"
+	"github.com/scorefield/infer/score"
+)
+
+const (
+	initNormal  = "normal"
+	initUniform = "uniform"
+)
+
+// target makes the density that settings name.
+func target(s settings) (density.Density, error) {
+	if s.LogP != "" {
+		d, err := density.Parse(s.LogP, s.Dim, s.Constants)
+		if err != nil {
+			return nil, &codedError{exitUsage, err}
+		}
+		return d, nil
+	}
+	var names []string
+	for _, entry := range density.Catalogue() {
+		if entry.Name == s.Density {
+			d, err := entry.New()
+			if err != nil {
+				return nil, usage("density %s: %w", s.Density, err)
+			}
+			return d, nil
+		}
+		names = append(names, entry.Name)
+	}
+	return nil, oneOf("density", s.Density, names)
+}
+
+// kernel makes the kernel that settings name for a density.
+func kernel(s settings, d density.Density) (mcmc.Kernel, error) {
+	gradient, ok := d.(density.Differentiable)
+	if !ok {
+		return nil, usage("--sampler %s needs the gradient of log p, which density %s does not know", s.Sampler, s.Density)
+	}
+	step := s.Step
+	if s.Tuned && step == 0 {
+		step = 1 // the pilots set it
+	}
+	if s.Sampler == samplerLangevin {
+		return mcmc.Langevin{Score: score.Of(gradient), Step: step}, nil
+	}
+	return mcmc.MALA{Density: gradient, Step: step}, nil
+}
+
+// start makes the law of the first positions, and notes a file's hash in the settings.
+func start(s *settings) (mcmc.Sampler, error) {
+	switch s.Init {
+	case initNormal:
+		return mcmc.Normal{Coordinates: s.Dim}, nil
+	case initUniform:
+		law := mcmc.Uniform{Low: make([]float64, s.Dim), High: make([]float64, s.Dim)}
+		for j := range s.Dim {
+			law.Low[j], law.High[j] = -1, 1
+		}
+		return law, nil
+	}
+	if _, err := os.Stat(s.Init); errors.Is(err, os.ErrNotExist) && filepath.Ext(s.Init) == "" && !strings.ContainsRune(s.Init, filepath.Separator) {
+		return nil, oneOf("start", s.Init, []string{initNormal, initUniform, "a file of points (.npy, .npz or .csv)"})
+	}
+	t, err := draws.Read(s.Init, draws.Options{AllowNonFinite: true})
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, data(fmt.Errorf("--init %s: there is no such file", s.Init))
+	}
+	if err != nil {
+		return nil, data(err)
+	}
+	x := t.Points
+	if x.Dim() != s.Dim {
+		return nil, usage("--init %s: its points have %d columns, the density has dimension %d", s.Init, x.Dim(), s.Dim)
+	}
+	if x.Len() < s.Particles {
+		return nil, usage("--init %s: it has %d points for %d particles: ask for --particles %d", s.Init, x.Len(), s.Particles, x.Len())
+	}
+	for i := range s.Particles {
+		for j := range x.Dim() {
+			if v := x.Row(j)[i]; v-v != 0 {
+				return nil, data(&mcmc.ParticleError{Particle: uint64(i), Point: x.Point(i, nil), Wrong: s.Init + " has " + number(v) + " in column " + number(float64(j))})
+			}
+		}
+	}
+	hash := pointsHash(x)
+	if s.InitHash != "" && s.InitHash != hash {
+		return nil, data(errors.New(s.Init + " has other points than those the draws began at"))
+	}
+	s.InitHash = hash
+	return mcmc.Points{X: x, Name: hash[:12]}, nil
+}
+
+// pointsHash is the SHA-256 of the points' coordinates, point by point.
+func pointsHash(x *lanes.Block) string {
+	h := sha256.New()
+	var b [8]byte
+	for i := range x.Len() {
+		for j := range x.Dim() {
+			binary.LittleEndian.PutUint64(b[:], math.Float64bits(x.Row(j)[i]))
+			h.Write(b[:])
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
