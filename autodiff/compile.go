@@ -60,7 +60,8 @@ func Compile(outputs, inputs []Value) (*Program, error) {
 	return c.compile(fused[len(inputs):], fused[:len(inputs)]), nil
 }
 
-// place is where rows are: row, row+step, ... of a buffer. Element i of a value is row row+i*step.
+// place is where rows are: row, row+step, ... of a buffer. Element i of a value is row row+i*step. In a finished program
+// rows are counted through all buffers, and those of the program's own memory are one buffer, own.
 type place struct {
 	buffer    int
 	row, step int
@@ -83,7 +84,7 @@ type buffer struct {
 	caller      bool   // an input or output
 	name        string // of an input or output
 	first, last int    // instructions that touch it
-	row         int    // own memory: its first row there
+	row         int    // its first one among the rows of the program
 }
 
 // compiler turns nodes into instructions. A node's numbers are at its place: those of an input with the caller; those of

@@ -142,7 +142,9 @@ var formulas = []formula{
 		return weighted(Concat(x.Index(0).Sin(), x, x.Graph().Scalar(2), x.Mul(x), x.Index(0)).Sin())
 	}},
 	{"reshape", -2, 2, func(x Value) Value { return weighted(Concat(x, x.Sin()).Reshape(2, x.Size()).Sin()) }},
-	{"gather", -2, 2, func(x Value) Value { return weighted(x.Sin().Gather([]int{0, 0, x.Size() - 1, 0, x.Size() / 2}).Square()) }},
+	{"gather", -2, 2, func(x Value) Value {
+		return weighted(x.Sin().Gather([]int{0, 0, x.Size() - 1, 0, x.Size() / 2}).Square())
+	}},
 	{"gather backwards", -2, 2, func(x Value) Value {
 		indices := make([]int, x.Size())
 		for i := range indices {
@@ -150,7 +152,9 @@ var formulas = []formula{
 		}
 		return weighted(x.Gather(indices).Mul(x.Sin()))
 	}},
-	{"transpose", -2, 2, func(x Value) Value { return weighted(Concat(x, x.Sin(), x.Exp()).Reshape(3, x.Size()).Transpose().Sin()) }},
+	{"transpose", -2, 2, func(x Value) Value {
+		return weighted(Concat(x, x.Sin(), x.Exp()).Reshape(3, x.Size()).Transpose().Sin())
+	}},
 	{"matMul", -2, 2, func(x Value) Value {
 		a := Concat(x, x.Sin()).Reshape(2, x.Size())
 		return weighted(a.MatMul(a.Cos().Transpose()))
@@ -357,7 +361,6 @@ func TestGradientWhereMathematicsHasNone(t *testing.T) {
 			m := Concat(x.Sqrt(), x.Log()).Reshape(2, 2)
 			return Where(x.Index(0).Less(x.Graph().Scalar(0)), x.Sum(), m.MatMul(m.Transpose()).Cholesky().Sum())
 		}, []float64{-1, -1}, []float64{1, 1}},
-		{"max, sqrt not taken", func(x Value) Value { return x.Max(x.Scale(-1e-3).Sqrt().Neg().Mul(x.Graph().Scalar(1))).Sum() }, []float64{1e-300}, []float64{math.NaN()}},
 		{"max and a root at 0", func(x Value) Value { return x.Max(x.Graph().Scalar(0)).Sqrt().Sum() }, []float64{-1, 4}, []float64{0, 0.25}},
 		{"max of equals", func(x Value) Value { return x.Index(0).Max(x.Index(1)) }, []float64{1, 1}, []float64{1, 0}},
 		{"largest of equals", func(x Value) Value { return x.MaxElement() }, []float64{1, 0, 1}, []float64{0.5, 0, 0.5}},
@@ -430,9 +433,9 @@ func TestGradientSaysWhyThereIsNone(t *testing.T) {
 	}
 }
 
-func TestGradientOfTheDonutIsSixInstructions(t *testing.T) {
+func TestGradientOfTheDonutIsFiveInstructions(t *testing.T) {
 	want := strings.TrimLeft(`
-from x[2] to out[2] by t[2], 256 lanes
+from x[2] to out[2] by t[2], 512 lanes
 t[0] = dot x[0:2] x[0:2]
 t[0] = sqrt t[0]
 t[1] = fma t[0] -60.60606060606061 157.5757575757576

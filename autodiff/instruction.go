@@ -110,7 +110,7 @@ func (in *instruction) resolve(t *backends.Table) kernel {
 }
 
 // text is one line of a listing: what is written, the operation, what is read.
-func (in *instruction) text(name func(place) string) string {
+func (in *instruction) text(name func(row int) (string, int)) string {
 	op := in.op.String()
 	switch in.form {
 	case formFold:
@@ -148,14 +148,15 @@ func (in *instruction) text(name func(place) string) string {
 }
 
 // rowsText prints rows: x[2], x[0:3], x[0:6:2] with a distance, x[1]* for one row that is repeated.
-func rowsText(name func(place) string, p place, rows int) string {
+func rowsText(name func(row int) (string, int), p place, rows int) string {
+	array, row := name(p.row)
 	switch {
 	case rows == 1:
-		return fmt.Sprintf("%s[%d]", name(p), p.row)
+		return fmt.Sprintf("%s[%d]", array, row)
 	case p.step == 0:
-		return fmt.Sprintf("%s[%d]*", name(p), p.row)
+		return fmt.Sprintf("%s[%d]*", array, row)
 	case p.step == 1:
-		return fmt.Sprintf("%s[%d:%d]", name(p), p.row, p.row+rows)
+		return fmt.Sprintf("%s[%d:%d]", array, row, row+rows)
 	}
-	return fmt.Sprintf("%s[%d:%d:%d]", name(p), p.row, p.row+(rows-1)*p.step+1, p.step)
+	return fmt.Sprintf("%s[%d:%d:%d]", array, row, row+rows*p.step, p.step)
 }

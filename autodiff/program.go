@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/scorefield/infer/backends"
 	"github.com/scorefield/infer/lanes"
@@ -20,7 +21,7 @@ type Program struct {
 	rows            int // of own memory
 	lanes           int
 	kernels         atomic.Pointer[resolved]
-	frames          sync.Pool // *frame
+	memories        sync.Pool // *memory
 }
 
 // Array is a value for many particles: one row for each element, in row-major order of the shape, and in a row one
@@ -41,14 +42,23 @@ type resolved struct {
 	kernels []kernel
 }
 
-// frame is what one run needs: memory, and where the rows of every buffer are for the piece at hand.
-type frame struct {
-	memory []float64
-	base   [][]float64 // by buffer: row 0 from the first particle of the piece on
-	pitch  []int       // by buffer: from row to row
-	width  int         // numbers of a row to compute
-	packed bool        // rows lie one behind the other in all buffers
+// memory is what one run needs besides the caller's arrays; a program keeps those of earlier runs.
+type memory struct {
+	numbers []float64
+	rows    []unsafe.Pointer // nil where fewRows are enough
 }
+
+// frame is where every row begins for the piece at hand. Rows are numbered: the program's own, those of the inputs, those
+// of the outputs. An instruction knows its rows by number, and finding one costs a load.
+type frame struct {
+	rows   []unsafe.Pointer
+	pitch  int  // from row to row in own memory
+	width  int  // numbers of a row to compute
+	packed bool // the rows of every array lie one behind the other, as in own memory
+}
+
+// fewRows is the rows of a program whose frame is on the stack, which saves a few ns a run.
+const fewRows = 32
 
 // Lanes is the number of particles that the program works through at a time, a multiple of 8. A block of that many, with
 // rows of that length, is read and written in the fewest calls.
@@ -61,20 +71,29 @@ func (p *Program) Run(n int, outputs, inputs []Array) {
 	check("input", n, inputs, p.inputs)
 	check("output", n, outputs, p.outputs)
 	kernels := p.resolve()
-	f, _ := p.frames.Get().(*frame)
-	if f == nil {
-		buffers := 1 + len(p.inputs) + len(p.outputs)
-		f = &frame{memory: lanes.Aligned(p.rows * p.lanes), base: make([][]float64, buffers), pitch: make([]int, buffers)}
-		f.base[0] = f.memory
+	var few [fewRows]unsafe.Pointer
+	f := frame{rows: few[:]}
+	m, _ := p.memories.Get().(*memory)
+	if m == nil {
+		m = p.newMemory()
+	}
+	if m.rows != nil {
+		f.rows = m.rows
 	}
 	for first := 0; first < n; first += p.lanes {
-		f.enter(p, first, min(p.lanes, n-first), outputs, inputs)
-		for i := range p.code {
-			f.execute(&p.code[i], &kernels[i])
-		}
+		f.enter(p, m, first, min(p.lanes, n-first), outputs, inputs)
+		f.run(p.code, kernels)
 	}
-	clear(f.base[1:])
-	p.frames.Put(f)
+	clear(m.rows) // keep nothing of the caller's
+	p.memories.Put(m)
+}
+
+func (p *Program) newMemory() *memory {
+	m := &memory{numbers: lanes.Aligned(p.rows * p.lanes)}
+	if rows := p.rows + sum(p.inputs) + sum(p.outputs); rows > fewRows {
+		m.rows = make([]unsafe.Pointer, rows)
+	}
+	return m
 }
 
 // check panics if arrays are missing or too short.
@@ -105,91 +124,124 @@ func (p *Program) resolve() []kernel {
 }
 
 // enter makes the frame ready for count particles from first on.
-func (f *frame) enter(p *Program, first, count int, outputs, inputs []Array) {
-	pitch := lanes.Pad(count)
-	f.pitch[0] = pitch
+func (f *frame) enter(p *Program, m *memory, first, count int, outputs, inputs []Array) {
+	f.pitch = lanes.Pad(count)
 	f.packed = true
 	padded := true // all rows have room for whole vectors
-	set := func(buffer int, a Array, rows int) {
-		f.base[buffer] = a.Data[first:]
-		f.pitch[buffer] = a.Stride
-		f.packed = f.packed && (rows == 1 || a.Stride == pitch)
-		padded = padded && a.Stride == first+pitch && len(a.Data) >= rows*a.Stride
+	next := 0
+	for ; next < p.rows; next++ {
+		f.rows[next] = unsafe.Pointer(&m.numbers[next*f.pitch])
 	}
-	for i, a := range inputs {
-		set(1+i, a, p.inputs[i])
+	enter := func(arrays []Array, sizes []int) {
+		for i, rows := range sizes {
+			a := &arrays[i]
+			for j := range rows {
+				f.rows[next] = unsafe.Pointer(&a.Data[j*a.Stride+first])
+				next++
+			}
+			f.packed = f.packed && (rows == 1 || a.Stride == f.pitch)
+			padded = padded && a.Stride == first+f.pitch && len(a.Data) >= rows*a.Stride
+		}
 	}
-	for i, a := range outputs {
-		set(1+len(inputs)+i, a, p.outputs[i])
-	}
+	enter(inputs, p.inputs)
+	enter(outputs, p.outputs)
 	f.width = count
 	if padded {
-		f.width = pitch
+		f.width = f.pitch
 	}
 }
 
-// row is row i of a place and what follows.
-func (f *frame) row(p *place, i int) []float64 {
-	return f.base[p.buffer][(p.row+i*p.step)*f.pitch[p.buffer]:]
+// run carries out all instructions for the piece.
+func (f *frame) run(code []instruction, kernels []kernel) {
+	row := func(o *place, n int) []float64 { return unsafe.Slice((*float64)(f.rows[o.row]), n) }
+	for i := range code {
+		in, k := &code[i], &kernels[i]
+		if !in.flat || !f.packed {
+			f.execute(in, k)
+			continue
+		}
+		n := (in.rows-1)*f.pitch + f.width
+		switch dst := row(&in.dst, n); in.form {
+		case formUnary:
+			k.unary(dst, row(&in.a.place, n))
+		case formVV:
+			k.vv(dst, row(&in.a.place, n), row(&in.b.place, n))
+		case formVS:
+			k.vs(dst, row(&in.a.place, n), in.b.constants[0])
+		case formSV:
+			k.sv(dst, in.a.constants[0], row(&in.b.place, n))
+		case formVVV:
+			k.vvv(dst, row(&in.a.place, n), row(&in.b.place, n), row(&in.c.place, n))
+		case formVVS:
+			k.vvs(dst, row(&in.a.place, n), row(&in.b.place, n), in.c.constants[0])
+		case formVSV:
+			k.vsv(dst, row(&in.a.place, n), in.b.constants[0], row(&in.c.place, n))
+		case formVSS:
+			k.vss(dst, row(&in.a.place, n), in.b.constants[0], in.c.constants[0])
+		}
+	}
+}
+
+// row is n numbers from the beginning of row i of a place on. Compile made sure that the place has such a row, check
+// that an array has the numbers.
+func (f *frame) row(p *place, i, n int) []float64 {
+	return unsafe.Slice((*float64)(f.rows[p.row+i*p.step]), n)
 }
 
 // number is element i of constants.
 func (o *operand) number(i int) float64 { return o.constants[i*o.step] }
 
-// execute carries out one instruction for the piece.
+// execute carries out one instruction row by row.
 func (f *frame) execute(in *instruction, k *kernel) {
-	rows, width := in.rows, f.width
-	if in.flat && (f.packed || rows == 1) {
-		rows, width = 1, (rows-1)*f.pitch[0]+width
-	}
+	rows, n := in.rows, f.width
 	switch in.form {
 	case formUnary:
 		for i := range rows {
-			k.unary(f.row(&in.dst, i)[:width], f.row(&in.a.place, i))
+			k.unary(f.row(&in.dst, i, n), f.row(&in.a.place, i, n))
 		}
 	case formVV:
 		for i := range rows {
-			k.vv(f.row(&in.dst, i)[:width], f.row(&in.a.place, i), f.row(&in.b.place, i))
+			k.vv(f.row(&in.dst, i, n), f.row(&in.a.place, i, n), f.row(&in.b.place, i, n))
 		}
 	case formVS:
 		for i := range rows {
-			k.vs(f.row(&in.dst, i)[:width], f.row(&in.a.place, i), in.b.number(i))
+			k.vs(f.row(&in.dst, i, n), f.row(&in.a.place, i, n), in.b.number(i))
 		}
 	case formSV:
 		for i := range rows {
-			k.sv(f.row(&in.dst, i)[:width], in.a.number(i), f.row(&in.b.place, i))
+			k.sv(f.row(&in.dst, i, n), in.a.number(i), f.row(&in.b.place, i, n))
 		}
 	case formVVV:
 		for i := range rows {
-			k.vvv(f.row(&in.dst, i)[:width], f.row(&in.a.place, i), f.row(&in.b.place, i), f.row(&in.c.place, i))
+			k.vvv(f.row(&in.dst, i, n), f.row(&in.a.place, i, n), f.row(&in.b.place, i, n), f.row(&in.c.place, i, n))
 		}
 	case formVVS:
 		for i := range rows {
-			k.vvs(f.row(&in.dst, i)[:width], f.row(&in.a.place, i), f.row(&in.b.place, i), in.c.number(i))
+			k.vvs(f.row(&in.dst, i, n), f.row(&in.a.place, i, n), f.row(&in.b.place, i, n), in.c.number(i))
 		}
 	case formVSV:
 		for i := range rows {
-			k.vsv(f.row(&in.dst, i)[:width], f.row(&in.a.place, i), in.b.number(i), f.row(&in.c.place, i))
+			k.vsv(f.row(&in.dst, i, n), f.row(&in.a.place, i, n), in.b.number(i), f.row(&in.c.place, i, n))
 		}
 	case formVSS:
 		for i := range rows {
-			k.vss(f.row(&in.dst, i)[:width], f.row(&in.a.place, i), in.b.number(i), in.c.number(i))
+			k.vss(f.row(&in.dst, i, n), f.row(&in.a.place, i, n), in.b.number(i), in.c.number(i))
 		}
 	case formFold:
-		dst := f.row(&in.dst, 0)[:width]
-		k.vv(dst, f.row(&in.a.place, 0), f.row(&in.a.place, 1))
+		dst := f.row(&in.dst, 0, n)
+		k.vv(dst, f.row(&in.a.place, 0, n), f.row(&in.a.place, 1, n))
 		for i := 2; i < rows; i++ {
-			k.vv(dst, dst, f.row(&in.a.place, i))
+			k.vv(dst, dst, f.row(&in.a.place, i, n))
 		}
 	case formContract:
 		f.contract(in, k)
 	case formCopy:
 		for i := range rows {
-			copy(f.row(&in.dst, i)[:width], f.row(&in.a.place, i))
+			copy(f.row(&in.dst, i, n), f.row(&in.a.place, i, n))
 		}
 	case formFill:
 		for i := range rows {
-			dst, v := f.row(&in.dst, i)[:width], in.a.number(i)
+			dst, v := f.row(&in.dst, i, n), in.a.number(i)
 			for j := range dst {
 				dst[j] = v
 			}
@@ -200,25 +252,23 @@ func (f *frame) execute(in *instruction, k *kernel) {
 // contract is a product of matrices: an element of the result after the other, each in the order of k.
 func (f *frame) contract(in *instruction, k *kernel) {
 	c := in.matrix
-	from := func(p place, row int) []float64 {
-		return f.base[p.buffer][(p.row+row)*f.pitch[p.buffer]:]
-	}
+	row := func(i int) []float64 { return unsafe.Slice((*float64)(f.rows[i]), f.width) }
 	for i := range c.m {
 		for j := range c.n {
-			dst := from(in.dst, i*c.dst.row+j*c.dst.column)[:f.width]
-			for l := range c.k {
-				a := from(in.a.place, i*c.a.row+l*c.a.column)
-				at := l*c.b.row + j*c.b.column
-				switch {
-				case in.b.constants == nil && l == 0:
-					k.vv(dst, a, from(in.b.place, at))
-				case in.b.constants == nil:
-					k.vvv(dst, a, from(in.b.place, at), dst)
-				case l == 0:
-					k.vs(dst, a, in.b.constants[at])
-				default:
-					k.vsv(dst, a, in.b.constants[at], dst)
+			dst := row(in.dst.row + i*c.dst.row + j*c.dst.column)
+			a, b := in.a.row+i*c.a.row, in.b.row+j*c.b.column
+			if in.b.constants != nil {
+				k.vs(dst, row(a), in.b.constants[b])
+				for range c.k - 1 {
+					a, b = a+c.a.column, b+c.b.row
+					k.vsv(dst, row(a), in.b.constants[b], dst)
 				}
+				continue
+			}
+			k.vv(dst, row(a), row(b))
+			for range c.k - 1 {
+				a, b = a+c.a.column, b+c.b.row
+				k.vvv(dst, row(a), row(b), dst)
 			}
 		}
 	}
@@ -239,13 +289,30 @@ func (p *Program) String() string {
 	}
 	fmt.Fprintf(&b, " by t[%d], %d lanes\n", p.rows, p.lanes)
 	for i := range p.code {
-		b.WriteString(p.code[i].text(func(q place) string {
-			if q.buffer == 0 {
-				return "t"
-			}
-			return p.names[q.buffer-1]
-		}))
+		b.WriteString(p.code[i].text(p.name))
 		b.WriteByte('\n')
 	}
 	return b.String()
+}
+
+// name is the array that a row belongs to, and its number there.
+func (p *Program) name(row int) (string, int) {
+	if row < p.rows {
+		return "t", row
+	}
+	row -= p.rows
+	sizes := append(append([]int(nil), p.inputs...), p.outputs...)
+	i := 0
+	for ; row >= sizes[i]; i++ {
+		row -= sizes[i]
+	}
+	return p.names[i], row
+}
+
+func sum(sizes []int) int {
+	total := 0
+	for _, k := range sizes {
+		total += k
+	}
+	return total
 }
