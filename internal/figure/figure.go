@@ -42,7 +42,8 @@ type Spec struct {
 // Of two coordinates the plane is shown with equal scales (unless one range is more than three times the
 // other), shaded by log p below its maximum, down to the level above which 99.9 % of the mass lies; of one the
 // histogram and the density, both normalised on the plotted range, the density by the trapezoidal rule; of more
-// the pairs of the first four, without density. Points where log p is NaN or +Inf are left blank.
+// the pairs of the first four, without density. Points where log p is NaN or +Inf are left blank. A PDF file
+// writes ASCII only, other characters as question marks.
 //
 // An unknown format, a density of another dimension than the draws, a cancelled ctx, and what the density
 // or w return are errors. Nothing is written to w before the figure is complete.

@@ -101,6 +101,42 @@ func TestPlotShadesTheRingRoundAndInItsPlace(t *testing.T) {
 	}
 }
 
+// corners is nine draws: eight in the corner of large x and small y, one opposite.
+func corners(t *testing.T) *lanes.Block {
+	points := [][]float64{{-1, 1}}
+	for i := range 8 {
+		points = append(points, []float64{1 - 0.01*float64(i), -1 + 0.01*float64(i)})
+	}
+	return block(t, points...)
+}
+
+func TestPlotHasLargeXRightAndLargeYUp(t *testing.T) {
+	centre := func(spec Spec, right int) (x, y, n float64) {
+		img := decoded(t, plot(t, "png", spec))
+		for py := 120; py < img.Bounds().Dy(); py++ { // below the legend
+			for px := range right {
+				if bluish(img, px, py) {
+					x, y, n = x+float64(px), y+float64(py), n+1
+				}
+			}
+		}
+		return x / n, y / n, n
+	}
+	peak := formula{2, func(x []float64) float64 {
+		return -50 * ((x[0]-0.7)*(x[0]-0.7) + (x[1]-0.7)*(x[1]-0.7))
+	}}
+	x, y, n := centre(Spec{Draws: corners(t), Density: peak}, 1360) // without the colour bar
+	t.Logf("the peak at (0.7, 0.7) has %.0f pixels about (%.0f, %.0f)", n, x, y)
+	if x < 950 || y > 500 || n < 1000 {
+		t.Errorf("the peak at (0.7, 0.7) is shown about pixel (%.0f, %.0f)", x, y)
+	}
+	x, y, n = centre(Spec{Draws: corners(t)}, 1600)
+	t.Logf("the draws at (1, -1) have %.0f pixels about (%.0f, %.0f)", n, x, y)
+	if x < 1000 || y < 900 || n < 100 {
+		t.Errorf("the draws at (1, -1) are shown about pixel (%.0f, %.0f)", x, y)
+	}
+}
+
 func TestPlotMarksTheDraws(t *testing.T) {
 	orange := func(img image.Image) (n int) {
 		for y := range img.Bounds().Dy() {

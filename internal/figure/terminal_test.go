@@ -114,6 +114,15 @@ func TestTerminalRingIsRoundAndEmptyInside(t *testing.T) {
 	}
 }
 
+func TestTerminalHasLargeXRightAndLargeYUp(t *testing.T) {
+	text := picture(t, block(t, []float64{0, 0}, []float64{1, 0}, []float64{1, 1}), nil, Screen{ASCII: true})
+	lines := strings.Split(text, "\n")
+	top, bottom := lines[0], lines[16]
+	if strings.Count(top, "+") != 1 || strings.Count(bottom, "+") != 2 || strings.Index(top, "+") != strings.LastIndex(bottom, "+") {
+		t.Errorf("draws at (0, 0), (1, 0) and (1, 1):\n%s", text)
+	}
+}
+
 func TestTerminalShowsEveryOneOfFewDraws(t *testing.T) {
 	draws := block(t, []float64{0, 0}, []float64{1, 0}, []float64{0, 1}, []float64{1, 1}, []float64{0.5, 0.5})
 	if dots := dotsOf(picture(t, draws, nil, Screen{})); len(dots) != 5 {
