@@ -91,7 +91,7 @@ func scaleBits(x float64, exponent uint64) float64 {
 // larger is the first, unless it is 0). All is done at half the size, because s overflows where expm1(x) does not.
 func expm1(x float64) float64 {
 	high, low := expm1Half(x)
-	return where(math.Abs(x) < 0x1p-54, x, 2*(high+low))
+	return where(math.Abs(x) < 0x1p-54, x, float64(2*(high+low)))
 }
 
 // expm1Half is (exp(x) - 1)/2 as an unevaluated sum; x below 2^-1021 is not exact.

@@ -145,7 +145,7 @@ func lgamma(x float64) float64 {
 	large := a >= 2.5
 
 	// The logarithm that is needed: Gamma(a) = Gamma(2 + d)/argument where a is not large.
-	argument := where(n < 0.5, math.Abs(a)*(1+a), where(n < 1.5, a, 1))
+	argument := where(n < 0.5, float64(math.Abs(a)*(1+a)), where(n < 1.5, a, 1))
 	high, low := logPair(where(large, a, argument))
 	q := lgammaCoefficients[0]
 	for i := range 17 {
@@ -164,7 +164,7 @@ func lgamma(x float64) float64 {
 	y = where(large, math.FMA(a-0.5, high-1, s), y)
 
 	// Gamma(x) = pi/(a |sin(pi a)|)/Gamma(a).
-	high, low = logPair(math.Abs(float64(a*d) * sinPiRatio(d)))
+	high, low = logPair(math.Abs(float64(float64(a*d) * sinPiRatio(d))))
 	y = where(x < -0.5, -(high+y)-low, y)
 	return where(d == 0 && x <= 0 || math.Abs(x) == math.Inf(1), math.Inf(1), y)
 }
@@ -249,6 +249,6 @@ func trigamma(x float64) float64 {
 
 	// trigamma(x) = (pi/sin(pi x))^2 - trigamma(1 - x).
 	f := x - math.RoundToEven(x)
-	r = 1 / (f * sinPiRatio(f))
+	r = 1 / float64(f*sinPiRatio(f))
 	return where(x < 0, math.FMA(r, r, -y), y)
 }

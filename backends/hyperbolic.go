@@ -14,7 +14,7 @@ import "math"
 func tanh(x float64) float64 {
 	a := math.Abs(x)
 	a = where(a > 20, 20, a) // where tanh rounds to 1
-	high, low := expm1Half(2 * a)
+	high, low := expm1Half(float64(2 * a))
 	h := high + low
 	low = (high - h) + low
 	d := 1 + h
@@ -39,5 +39,5 @@ func sigmoid(x float64) float64 {
 
 // softplus is log(1 + exp(x)), within 2 ulp, down to subnormal results.
 func softplus(x float64) float64 {
-	return where(x > 0, x, 0) + log1p(exp(-math.Abs(x)))
+	return where(x > 0, x, 0) + log1pFinite(exp(-math.Abs(x)))
 }

@@ -88,10 +88,17 @@ func logSum(k, f float64) (high, low float64) {
 }
 
 // log1p is log(1 + x), within 0.75 ulp, also near 0, where it is x. log1p(-1) is -Inf, below that it is NaN.
+func log1p(x float64) float64 {
+	y := where(math.Abs(x) < 0x1p-54, x, log1pFinite(x))
+	y = where(x < math.Inf(1), y, x)
+	return where(x > -1, y, where(x == -1, math.Inf(-1), math.NaN()))
+}
+
+// log1pFinite is log(1 + x) for finite x above -1 (and NaN for NaN), but 0 for -0.
 //
 // With u = 1 + x rounded and c what the rounding lost, log(1 + x) = log(u) + log(1 + c/u), where the last is c/u to
 // all the precision that matters. Where u needs no scaling (k = 0) f is x itself, and nothing is lost.
-func log1p(x float64) float64 {
+func log1pFinite(x float64) float64 {
 	u := 1 + x
 	v := u - 1
 	c := (1 - (u - v)) + (x - v)
@@ -106,8 +113,5 @@ func log1p(x float64) float64 {
 	// c 2^-k / (1 + f), within one percent.
 	q := math.FMA(f, reciprocal2, reciprocal1)
 	q = math.FMA(f, q, reciprocal0)
-	y := high + math.FMA(c, q, low)
-	y = where(math.Abs(x) < 0x1p-54, x, y)
-	y = where(x < math.Inf(1), y, x)
-	return where(x > -1, y, where(x == -1, math.Inf(-1), math.NaN()))
+	return high + math.FMA(c, q, low)
 }

@@ -62,7 +62,7 @@ func logExtended(x float64) (high, low float64) {
 	cLow := q - (c - 0x1.5555555555555p-1) + 0x1.5555555555555p-55 // 2/3
 
 	zLow := math.FMA(s, s, -z)
-	zLow = math.FMA(2*s, sLow, zLow)
+	zLow = math.FMA(float64(2*s), sLow, zLow)
 	cube := float64(s * z)
 	cubeLow := math.FMA(s, z, -cube)
 	cubeLow = math.FMA(s, zLow, math.FMA(sLow, z, cubeLow))
