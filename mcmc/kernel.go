@@ -27,8 +27,10 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/scorefield/infer/density"
 	"github.com/scorefield/infer/lanes"
 	"github.com/scorefield/infer/random"
+	"github.com/scorefield/infer/score"
 )
 
 // Kernel advances the particles of a state.
@@ -67,6 +69,12 @@ type Tunable interface {
 type LogProber interface {
 	// LogProb is log p of every particle, a row of the state that only reading is allowed of.
 	LogProb(s *State) []float64
+}
+
+// Targeted is a Kernel that says what it aims at. Diagnostics ask.
+type Targeted interface {
+	// Target is the score it follows, and the density, nil if it knows none.
+	Target() (score.Fn, density.Differentiable)
 }
 
 // Stepper is a Kernel with a step size.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/scorefield/infer/density"
 	"github.com/scorefield/infer/lanes"
 	"github.com/scorefield/infer/score"
 )
@@ -76,6 +77,9 @@ func (k Langevin) Columns() (carried, scratch int) { return 1, k.Score.Dim() }
 
 // StepSize is Step.
 func (k Langevin) StepSize() float64 { return k.Step }
+
+// Target implements [Targeted].
+func (k Langevin) Target() (score.Fn, density.Differentiable) { return k.Score, nil }
 
 // Lanes is the number of particles that the score likes in a call, 1 if it has no preference.
 func (k Langevin) Lanes() int { return lanesOf(k.Score) }

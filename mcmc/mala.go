@@ -10,6 +10,7 @@ import (
 	"github.com/scorefield/infer/backends"
 	"github.com/scorefield/infer/density"
 	"github.com/scorefield/infer/lanes"
+	"github.com/scorefield/infer/score"
 )
 
 type table = backends.Table
@@ -72,6 +73,9 @@ func (k MALA) WithStep(size float64) Tunable { k.Step = size; return k }
 
 // StepSize is Step.
 func (k MALA) StepSize() float64 { return k.Step }
+
+// Target implements [Targeted].
+func (k MALA) Target() (score.Fn, density.Differentiable) { return score.Of(k.Density), k.Density }
 
 // Lanes is the number of particles that the density likes in a call, 1 if it has no preference.
 func (k MALA) Lanes() int { return lanesOf(k.Density) }

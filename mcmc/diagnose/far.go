@@ -1,0 +1,183 @@
+package diagnose
+
+import (
+	"context"
+	"errors"
+	"math"
+
+	"github.com/scorefield/infer/backends"
+	"github.com/scorefield/infer/density"
+	"github.com/scorefield/infer/lanes"
+	"github.com/scorefield/infer/mcmc"
+	"github.com/scorefield/infer/random"
+	"github.com/scorefield/infer/score"
+)
+
+const (
+	mostFar  = 256 // particles of the second population
+	farTimes = 5   // as far out as the population at its widest
+)
+
+// farPopulation is the second population at its end.
+type farPopulation struct {
+	population
+	count, stuck, outside int
+	evaluations           uint64
+}
+
+// farOut runs a second population, with random numbers of its own, under the same kernel for as many transitions. It
+// starts around the population's median, five times as wide as the population is now or was at its start.
+func (w *Watch) farOut(ctx context.Context, end population) (farPopulation, error) {
+	n := min(mostFar, w.run.Particles)
+	start, err := w.farStart(ctx, end, n)
+	if err != nil {
+		return farPopulation{}, err
+	}
+	far := &mcmc.Run{
+		Start: start, Kernel: w.run.Working(), Particles: n, Seed: w.run.Seed, Role: random.Far, Workers: w.run.Workers,
+	}
+	var diverged *mcmc.DivergedError
+	if err := far.To(ctx, w.steps); err != nil && !errors.As(err, &diverged) {
+		return farPopulation{}, err
+	}
+	p := farPopulation{population: populationOf(far), count: n, evaluations: far.Report().Evaluations}
+	skip := make([]bool, n)
+	for i := range n {
+		lost := p.norm[i]-p.norm[i] != 0 || p.logp != nil && math.IsInf(p.logp[i], -1)
+		if lost {
+			p.outside++
+		} else if far.Adjusted() && p.accepted[i] == 0 {
+			p.stuck++
+		}
+		skip[i] = lost
+	}
+	p.population = p.without(skip)
+	return p, nil
+}
+
+// farStart is where the second population starts.
+type farStart struct {
+	centre, scale []float64
+	inside        *lanes.Block // a particle of the first population for each of the second
+	target        score.Fn     // nil if the kernel does not say
+	density       density.Differentiable
+}
+
+// halvings is how often a start may be brought nearer.
+const halvings = 30
+
+func (w *Watch) farStart(ctx context.Context, end population, n int) (*farStart, error) {
+	dim := len(end.x)
+	began := lanes.New(n, dim)
+	if err := w.run.Start.Sample(ctx, began, random.New(w.run.Seed, random.Start), w.run.First); err != nil {
+		return nil, err
+	}
+	f := &farStart{inside: lanes.New(n, dim)}
+	for j, column := range end.x {
+		sorted := finiteSorted(column)
+		scale := farTimes * max(width(sorted), width(finiteSorted(began.Row(j)[:n])))
+		if !(scale > 0) {
+			scale = farTimes
+		}
+		f.centre = append(f.centre, Quantile(sorted, 0.5))
+		f.scale = append(f.scale, scale)
+	}
+	usable := make([]int, 0, len(end.norm))
+	for i, v := range end.norm {
+		if v-v == 0 && (end.logp == nil || !math.IsInf(end.logp[i], -1)) {
+			usable = append(usable, i)
+		}
+	}
+	for i := range n {
+		for j, column := range end.x {
+			v := f.centre[j]
+			if len(usable) > 0 {
+				v = column[usable[i*len(usable)/n]]
+			}
+			f.inside.Row(j)[i] = v
+		}
+	}
+	if k, ok := w.run.Working().(mcmc.Targeted); ok {
+		f.target, f.density = k.Target()
+	}
+	return f, nil
+}
+
+// width is the standard deviation of a normal law with the same quartiles, or, where these agree, the standard
+// deviation.
+func width(sorted []float64) float64 {
+	const quartiles = 1.3489795003921634 // between those of the standard normal law
+	if w := (Quantile(sorted, 0.75) - Quantile(sorted, 0.25)) / quartiles; w > 0 {
+		return w
+	}
+	mean := sum(sorted, func(v float64) float64 { return v }) / float64(len(sorted))
+	return math.Sqrt(sum(sorted, func(v float64) float64 { return (v - mean) * (v - mean) }) / float64(len(sorted)))
+}
+
+// Dim implements mcmc.Sampler.
+func (f *farStart) Dim() int { return len(f.centre) }
+
+// Sample implements mcmc.Sampler. A start at which the target is no number, or out of the support, is brought nearer to
+// a particle of the first population, by halves.
+func (f *farStart) Sample(ctx context.Context, dst *lanes.Block, stream random.Stream, first uint64) error {
+	t := backends.Current()
+	n := dst.Len()
+	stream.Normal(dst, first, 0)
+	inside := lanes.New(n, f.Dim())
+	inside.CopyPoints(0, f.inside, int(first), n)
+	for j := range f.Dim() {
+		row := dst.Row(j)
+		t.Mul.VS(row, row, f.scale[j])
+		t.Add.VS(row, row, f.centre[j])
+	}
+	for range halvings {
+		bad, err := f.unusable(ctx, dst)
+		if err != nil {
+			return err
+		}
+		if len(bad) == 0 {
+			return nil
+		}
+		for _, i := range bad {
+			for j := range f.Dim() {
+				row := dst.Row(j)
+				row[i] = inside.Row(j)[i] + (row[i]-inside.Row(j)[i])/2
+			}
+		}
+	}
+	bad, err := f.unusable(ctx, dst)
+	for _, i := range bad {
+		dst.CopyPoints(i, inside, i, 1)
+	}
+	return err
+}
+
+// unusable are the points from which a kernel cannot start.
+func (f *farStart) unusable(ctx context.Context, x *lanes.Block) ([]int, error) {
+	if f.target == nil {
+		return nil, nil
+	}
+	n := x.Len()
+	grad, logp := lanes.New(n, f.Dim()), make([]float64, n)
+	var err error
+	if f.density != nil {
+		err = f.density.LogProbGrad(ctx, logp, grad, x)
+	} else {
+		err = f.target.Score(ctx, grad, x)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var bad []int
+	for i := range n {
+		usable := logp[i]-logp[i] == 0
+		for j := range f.Dim() {
+			g := grad.Row(j)[i]
+			usable = usable && g-g == 0
+		}
+		if !usable {
+			bad = append(bad, i)
+		}
+	}
+	return bad, nil
+}
