@@ -25,22 +25,22 @@ const (
 	ln2Rest  = 0x1.3de6af278ece6p-42
 
 	// 1/(2(1 + f)) for f as above, within 1 %, by a minimax polynomial of degree 2.
-	reciprocal0 = 0x1.014148cfde869p-1
-	reciprocal1 = -0x1.14b4010c81fbep-1
-	reciprocal2 = 0x1.d4968913af5f8p-2
+	reciprocal0 = 0x1.0142b9a61d923p-1
+	reciprocal1 = -0x1.14b4af4e8847fp-1
+	reciprocal2 = 0x1.d4840a9f8b91dp-2
 )
 
 var logCoefficients = [...]float64{
-	0x1.2f04d79cd576ap-3,
-	0x1.39a1c80a0389ap-3,
-	0x1.74663e6af5818p-3,
-	0x1.c71c520b9a53bp-3,
-	0x1.24924941ee97ep-2,
-	0x1.999999997fde2p-2,
+	0x1.2f07627a7e1cap-3,
+	0x1.39a18a7a2e415p-3,
+	0x1.746640ad3fd08p-3,
+	0x1.c71c520143535p-3,
+	0x1.24924941fa6c1p-2,
+	0x1.999999997fd1ep-2,
 	0x1.5555555555592p-1,
 }
 
-// log is the natural logarithm, within 0.75 ulp, subnormal x included. log(0) is -Inf, log of a negative number NaN.
+// log is the natural logarithm, within 0.8 ulp, subnormal x included. log(0) is -Inf, log of a negative number NaN.
 func log(x float64) float64 {
 	high, low := logPair(x)
 	return logSpecial(x, high+low)
@@ -87,7 +87,7 @@ func logSum(k, f float64) (high, low float64) {
 	return high, math.FMA(-half, f, low)
 }
 
-// log1p is log(1 + x), within 0.75 ulp, also near 0, where it is x. log1p(-1) is -Inf, below that it is NaN.
+// log1p is log(1 + x), within 0.8 ulp, also near 0, where it is x. log1p(-1) is -Inf, below that it is NaN.
 func log1p(x float64) float64 {
 	y := where(math.Abs(x) < 0x1p-54, x, log1pFinite(x))
 	y = where(x < math.Inf(1), y, x)

@@ -13,13 +13,13 @@ import "math"
 // polynomial; its error is below 2^-66 of the logarithm.
 
 var powerCoefficients = [...]float64{
-	0x1.0e41b360ef742p-3,
-	0x1.0f80044890045p-3,
-	0x1.3b1eeae741f9dp-3,
-	0x1.745ce9e9a92c8p-3,
-	0x1.c71c722d53fdfp-3,
-	0x1.2492492457e2fp-2,
-	0x1.9999999999b30p-2,
+	0x1.0e44192c1ed24p-3,
+	0x1.0f7fc3a6191ffp-3,
+	0x1.3b1eed9cc7d83p-3,
+	0x1.745ce9dafae3dp-3,
+	0x1.c71c722d7de1bp-3,
+	0x1.2492492457c5ap-2,
+	0x1.9999999999b31p-2,
 }
 
 // pow is x to the power y, within 1.2 ulp over its whole range, subnormal results included. Its special cases are

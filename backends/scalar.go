@@ -10,20 +10,20 @@ func Exp(x float64) float64 { return exp(x) }
 // Expm1 is e^x - 1, within 1.2 ulp, also near 0.
 func Expm1(x float64) float64 { return expm1(x) }
 
-// Log is the natural logarithm of x, within 0.75 ulp: -Inf at 0 and NaN below.
+// Log is the natural logarithm of x, within 0.8 ulp: -Inf at 0 and NaN below.
 func Log(x float64) float64 { return log(x) }
 
-// Log1p is log(1+x), within 0.75 ulp, also near 0: -Inf at -1 and NaN below.
+// Log1p is log(1+x), within 0.8 ulp, also near 0: -Inf at -1 and NaN below.
 func Log1p(x float64) float64 { return log1p(x) }
 
 // Pow is x to the power y, within 1.2 ulp, with the special cases of C99: Pow(x, 0) and Pow(1, y) are 1 for every x and
 // y, and a negative finite x has powers that are numbers only for integers y.
 func Pow(x, y float64) float64 { return pow(x, y) }
 
-// Sin is the sine of x radians, within 0.8 ulp for |x| up to 2^40, and NaN beyond.
+// Sin is the sine of x radians, within 0.85 ulp for |x| up to 2^40, and NaN beyond.
 func Sin(x float64) float64 { return sin(x) }
 
-// Cos is the cosine of x radians, within 0.8 ulp for |x| up to 2^40, and NaN beyond.
+// Cos is the cosine of x radians, within 0.85 ulp for |x| up to 2^40, and NaN beyond.
 func Cos(x float64) float64 { return cos(x) }
 
 // Tanh is the hyperbolic tangent of x, within 1.4 ulp.
@@ -35,7 +35,7 @@ func Sigmoid(x float64) float64 { return sigmoid(x) }
 // Softplus is log(1+e^x), within 2 ulp.
 func Softplus(x float64) float64 { return softplus(x) }
 
-// Erf is the error function of x, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x, within 1.2 ulp.
+// Erf is the error function of x, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x, within 1.5 ulp.
 func Erf(x float64) float64 { return erf(x) }
 
 // Erfc is 1 - erf(x), within 3.5 ulp: it is 0 only beyond 27.2.

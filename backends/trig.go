@@ -27,24 +27,24 @@ const (
 )
 
 var sinCoefficients = [...]float64{
-	0x1.5d8c2cc080455p-33,
-	-0x1.ae5e4e500ac7ep-26,
-	0x1.71de355899df0p-19,
-	-0x1.a01a019becea8p-13,
-	0x1.111111110f74dp-7,
+	0x1.5d8c3dcd41338p-33,
+	-0x1.ae5e4e8f7efe6p-26,
+	0x1.71de3558f0da5p-19,
+	-0x1.a01a019bed53ap-13,
+	0x1.111111110f750p-7,
 	-0x1.5555555555548p-3,
 }
 
 var cosCoefficients = [...]float64{
-	-0x1.8fa0a5afd06b2p-37,
-	0x1.1ee9d03996786p-29,
-	-0x1.27e4f7dfff794p-22,
-	0x1.a01a019c75bcfp-16,
+	-0x1.8fa0a09a8fa7fp-37,
+	0x1.1ee9d031edf25p-29,
+	-0x1.27e4f7dff85aep-22,
+	0x1.a01a019c75babp-16,
 	-0x1.6c16c16c14f00p-10,
 	0x1.555555555554ap-5,
 }
 
-// sin is the sine of x radians for |x| up to 2^40, within 0.8 ulp. Beyond it is NaN.
+// sin is the sine of x radians for |x| up to 2^40, within 0.85 ulp. Beyond it is NaN.
 func sin(x float64) float64 {
 	s, c, n := circle(x)
 	y := whereSign(n<<63, c, s)
@@ -53,7 +53,7 @@ func sin(x float64) float64 {
 	return where(math.Abs(x) <= circleLimit, y, math.NaN())
 }
 
-// cos is the cosine of x radians for |x| up to 2^40, within 0.8 ulp. Beyond it is NaN.
+// cos is the cosine of x radians for |x| up to 2^40, within 0.85 ulp. Beyond it is NaN.
 func cos(x float64) float64 {
 	s, c, n := circle(x)
 	y := whereSign(n<<63, s, c)
