@@ -20,6 +20,7 @@ type unit struct {
 	promise house.Promise
 	asked   bool // by the patterns; the others are only followed
 	files   []*ast.File
+	pkg     *types.Package
 	info    *types.Info
 }
 
@@ -63,7 +64,7 @@ func load(dir string, target house.Target, patterns []string, fset *token.FileSe
 		if err != nil {
 			return nil, fmt.Errorf("types of %s: %w", p.ImportPath, err)
 		}
-		im.ours[p.ImportPath] = pkg
+		im.ours[p.ImportPath], u.pkg = pkg, pkg
 		units = append(units, u)
 	}
 	return units, nil

@@ -16,8 +16,8 @@ import (
 type products struct {
 	// held is what variables, fields and parameters hold; of slices, arrays and pointers, what their elements do.
 	held map[*types.Var]taint
-	// received is where the product comes from that some call passes to a parameter.
-	received map[*types.Var]token.Pos
+	// received is the product that some call passes to a parameter.
+	received map[*types.Var]source
 	// returned is what the results of a *types.Func or *ast.FuncLit are.
 	returned map[any][]taint
 	// closures are the function literals that a variable was given.
@@ -46,22 +46,25 @@ func (t taint) join(other taint) taint {
 	return t
 }
 
-// origin is where a product comes from that the value may be, or 0.
-func (p *products) origin(t taint) token.Pos {
+// source is where a product was made and, if it came from another package, the argument of the call that brought it.
+type source struct{ made, argument token.Pos }
+
+// origin is a product that the value may be; made is 0 if there is none.
+func (p *products) origin(t taint) source {
 	if t.at != 0 {
-		return t.at
+		return source{made: t.at}
 	}
 	for _, v := range t.from {
-		if at := p.received[v]; at != 0 {
-			return at
+		if s := p.received[v]; s.made != 0 {
+			return s
 		}
 	}
-	return 0
+	return source{}
 }
 
 // follow marks until nothing changes.
 func follow(units []unit) *products {
-	p := &products{map[*types.Var]taint{}, map[*types.Var]token.Pos{}, map[any][]taint{}, map[types.Object][]callee{}, true}
+	p := &products{map[*types.Var]taint{}, map[*types.Var]source{}, map[any][]taint{}, map[types.Object][]callee{}, true}
 	for _, u := range units {
 		for _, f := range u.files {
 			ast.Inspect(f, func(n ast.Node) bool { p.collect(u.info, n); return true })
@@ -72,7 +75,7 @@ func follow(units []unit) *products {
 		for _, u := range units {
 			for _, f := range u.files {
 				for _, d := range f.Decls {
-					p.walk(u.info, d, nil)
+					p.walk(u.info, u.pkg, d, nil)
 				}
 			}
 		}
@@ -111,17 +114,17 @@ type function struct {
 	results *types.Tuple
 }
 
-func (p *products) walk(info *types.Info, n ast.Node, in *function) {
+func (p *products) walk(info *types.Info, pkg *types.Package, n ast.Node, in *function) {
 	ast.Inspect(n, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.FuncDecl:
 			if o, ok := info.Defs[n.Name].(*types.Func); ok && n.Body != nil {
-				p.walk(info, n.Body, p.enter(o.Origin(), o.Signature()))
+				p.walk(info, pkg, n.Body, p.enter(o.Origin(), o.Signature()))
 			}
 			return false
 		case *ast.FuncLit:
 			if s, ok := info.TypeOf(n).(*types.Signature); ok {
-				p.walk(info, n.Body, p.enter(n, s))
+				p.walk(info, pkg, n.Body, p.enter(n, s))
 			}
 			return false
 		case *ast.AssignStmt:
@@ -142,7 +145,7 @@ func (p *products) walk(info *types.Info, n ast.Node, in *function) {
 		case *ast.ReturnStmt:
 			p.giveResults(info, n, in)
 		case *ast.CallExpr:
-			p.pass(info, n)
+			p.pass(info, pkg, n)
 		case *ast.CompositeLit:
 			p.literal(info, n)
 		}
@@ -221,7 +224,7 @@ func (p *products) giveResults(info *types.Info, n *ast.ReturnStmt, in *function
 }
 
 // pass notes which parameters of the called functions receive a product.
-func (p *products) pass(info *types.Info, n *ast.CallExpr) {
+func (p *products) pass(info *types.Info, in *types.Package, n *ast.CallExpr) {
 	for _, c := range p.callees(info, n) {
 		params := c.signature.Params()
 		for i, a := range n.Args {
@@ -231,9 +234,14 @@ func (p *products) pass(info *types.Info, n *ast.CallExpr) {
 			if i >= params.Len() {
 				continue
 			}
-			if at := p.origin(p.product(info, a)); at != 0 && p.received[params.At(i)] == 0 {
-				p.received[params.At(i)], p.changed = at, true
+			s := p.origin(p.product(info, a))
+			if s.made == 0 || p.received[params.At(i)].made != 0 {
+				continue
 			}
+			if s.argument == 0 && params.At(i).Pkg() != in {
+				s.argument = a.Pos()
+			}
+			p.received[params.At(i)], p.changed = s, true
 		}
 	}
 }

@@ -29,12 +29,17 @@ const fused = "fma32_arm64.go"
 func check(units []unit, fset *token.FileSet, dir string) []string {
 	p := follow(units)
 	var problems []string
+	reported := map[token.Pos]bool{}
 	for _, u := range units {
 		if !u.asked || u.promise == house.None {
 			continue
 		}
 		for _, f := range u.files {
 			report := func(at token.Pos, format string, args ...any) {
+				if reported[at] {
+					return
+				}
+				reported[at] = true
 				position := fset.Position(at)
 				if name, err := filepath.Rel(dir, position.Filename); err == nil {
 					position.Filename = name
@@ -58,12 +63,16 @@ func check(units []unit, fset *token.FileSet, dir string) []string {
 func (p *products) sums(info *types.Info, fset *token.FileSet, n ast.Node, report func(token.Pos, string, ...any)) {
 	meets := func(at token.Pos, op token.Token, operands ...taint) {
 		for _, t := range operands {
-			if origin := p.origin(t); origin != 0 {
-				made := fset.Position(origin)
-				report(at, "the product of %s:%d meets %s, and a compiler may fuse them; write math.FMA, or round the product by a conversion: float64(a*b) + c",
-					filepath.Base(made.Filename), made.Line, op)
-				return
+			s := p.origin(t)
+			switch {
+			case s.made == 0:
+				continue
+			case s.argument != 0:
+				report(s.argument, "this product is passed on and meets %s at %s, %s", op, short(fset, at), advice)
+			default:
+				report(at, "the product of %s meets %s, %s", short(fset, s.made), op, advice)
 			}
+			return
 		}
 	}
 	switch n := n.(type) {
@@ -89,6 +98,14 @@ func (p *products) sums(info *types.Info, fset *token.FileSet, n ast.Node, repor
 			meets(n.TokPos, n.Tok, p.holds(root(info, n.X)))
 		}
 	}
+}
+
+const advice = "and a compiler may fuse them: write math.FMA, or round the product by a conversion, float64(a*b) + c"
+
+// short is a position by file and line.
+func short(fset *token.FileSet, at token.Pos) string {
+	position := fset.Position(at)
+	return fmt.Sprintf("%s:%d", filepath.Base(position.Filename), position.Line)
 }
 
 // uses reports functions whose results differ between architectures or compilers, and imports that sum in an

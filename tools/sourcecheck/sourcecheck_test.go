@@ -152,11 +152,12 @@ func smaller(a, b, c float64) float64 { return min(a*b, c) + 1 }
 	compare(t, map[string]string{"random/r.go": source})
 }
 
-// A product that one package returns is followed into the sum of another.
+// A product that one package returns is followed into the sum of another. One that is passed into a sum of another
+// package is reported where it is passed.
 func TestProductsAreFollowedAcrossPackages(t *testing.T) {
 	compare(t, map[string]string{
-		"lanes/l.go":  "package lanes\n\nfunc Product(a, b float64) float64 { return a * b }\n\nfunc Add(p, c float64) float64 { return p + c } // bad\n",
-		"random/r.go": "package random\n\nimport \"github.com/scorefield/infer/lanes\"\n\nfunc F(a, b, c float64) float64 {\n\tlanes.Add(a*b, c)\n\treturn lanes.Product(a, b) + c // bad\n}\n",
+		"lanes/l.go":  "package lanes\n\nfunc Product(a, b float64) float64 { return a * b }\n\nfunc Add(p, c float64) float64 { return add(p, c) }\n\nfunc add(p, c float64) float64 { return p + c }\n",
+		"random/r.go": "package random\n\nimport \"github.com/scorefield/infer/lanes\"\n\nfunc F(a, b, c float64) float64 {\n\tlanes.Add(a*b, c) // bad\n\treturn lanes.Product(a, b) + c // bad\n}\n",
 	})
 }
 
