@@ -44,8 +44,8 @@ import (
 // maxElements bounds the elements of a value of one particle, so that a wrong shape is an error and no allocation.
 const maxElements = 1 << 20
 
-// Graph records a formula as values of one particle. The zero value is an empty graph. A graph is built by one
-// goroutine at a time; programs compiled from it do not refer to it.
+// Graph records a formula as values of one particle. The zero value is an empty graph. One goroutine at a
+// time may build a graph, take a gradient in it or compile it; programs compiled from it do not refer to it.
 type Graph struct {
 	nodes []node         // nodes[0] is the poison that failed operations return
 	known map[string]int // nodes by their content: equal formulas are one node

@@ -97,6 +97,11 @@ var formulas = []formula{
 		inner := Where(x.Index(0).Less(zero), x.Exp(), x.Square())
 		return weighted(Where(x.Less(zero), inner, x.Sin().Add(inner)))
 	}},
+	{"where of a product of matrices", -2, 2, func(x Value) Value {
+		m := Concat(x, x.Sin()).Reshape(2, x.Size())
+		v := m.MatMul(m.Cos().Transpose()).Reshape(4)
+		return weighted(Where(v.Less(x.Graph().Scalar(0.05)), v.Square(), x.Graph().Scalar(1)))
+	}},
 	{"logic", -2, 2, func(x Value) Value {
 		g := x.Graph()
 		c := x.Less(g.Scalar(1)).And(x.Greater(g.Scalar(-1))).Or(x.GreaterEqual(g.Scalar(1.5)).Not().And(x.LessEqual(g.Scalar(-1.5))))

@@ -51,8 +51,9 @@ func (g *Graph) matMul(a, b int) int {
 	return g.make(node{op: opMatMul, shape: shape, args: []int{a, b}})
 }
 
-// largestFactor bounds the rows of matrices that Cholesky and the triangular solves take: they become n^3/6 operations.
-const largestFactor = 128
+// largestFactor bounds the rows of matrices that Cholesky and the triangular solves take: they become n^3/6 operations
+// each, and some two seconds and 300 MB go into compiling the gradient of the largest.
+const largestFactor = 64
 
 // square checks a matrix for an operation and returns its number of rows, 0 after recording a mistake.
 func (g *Graph) square(name string, v Value) int {

@@ -86,7 +86,7 @@ func (in *instruction) reusable(buffers []buffer, at int) int {
 			continue
 		}
 		b := buffers[o.buffer]
-		if b.caller || b.last != at || b.rows != in.rows || !exact(o) {
+		if b.caller || b.last != at || b.rows != in.rows {
 			continue
 		}
 		good := true

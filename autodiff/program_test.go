@@ -202,6 +202,20 @@ func TestRunAllocatesNothing(t *testing.T) {
 	}
 }
 
+func TestRunKeepsNothingOfTheCaller(t *testing.T) {
+	p := gradientProgram(t, donut, fewRows)
+	p.Run(1, []Array{{make([]float64, fewRows), 1}}, []Array{{make([]float64, fewRows), 1}})
+	m, _ := p.memories.Get().(*memory)
+	if m == nil && raceEnabled {
+		return
+	}
+	for i, row := range m.rows {
+		if i >= p.rows && row != nil {
+			t.Errorf("row %d, of an array of the caller, is kept", i)
+		}
+	}
+}
+
 func TestConcurrentRuns(t *testing.T) {
 	outputs, x, s := busy(t)
 	p, err := Compile(outputs, []Value{x, s})

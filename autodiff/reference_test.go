@@ -241,5 +241,8 @@ func one(t testing.TB, outputs []Value, x Value, point ...float64) [][]float64 {
 
 // near tells whether two numbers agree to a relative or absolute tolerance, NaN with NaN and infinities with themselves.
 func near(a, b, tolerance float64) bool {
-	return a == b || math.IsNaN(a) && math.IsNaN(b) || math.Abs(a-b) <= tolerance*math.Max(1, math.Max(math.Abs(a), math.Abs(b)))
+	if a == b || math.IsNaN(a) && math.IsNaN(b) {
+		return true
+	}
+	return math.Abs(a-b) <= tolerance*math.Max(1, math.Min(math.Abs(a), math.Abs(b)))
 }
