@@ -17,7 +17,7 @@ func ExampleParse() {
 		fmt.Println(err)
 		return
 	}
-	x, _ := lanes.FromPoints([][]float64{{3, 0}, {0, 2}})
+	x, _ := lanes.FromPoints([][]float64{{1.8, 2.4}, {1.2, 1.6}})
 	logp, score := make([]float64, x.Len()), lanes.New(x.Len(), x.Dim())
 	if err := d.LogProbGrad(context.Background(), logp, score, x); err != nil {
 		fmt.Println(err)
@@ -26,8 +26,8 @@ func ExampleParse() {
 	fmt.Printf("log p %.4f, score (%.4f, %.4f)\n", logp[0], score.Row(0)[0], score.Row(1)[0])
 	fmt.Printf("log p %.4f, score (%.4f, %.4f)\n", logp[1], score.Row(0)[1], score.Row(1)[1])
 	// Output:
-	// log p -4.8485, score (-24.2424, 0.0000)
-	// log p -10.9091, score (0.0000, 36.3636)
+	// log p -4.8485, score (-14.5455, -19.3939)
+	// log p -10.9091, score (21.8182, 29.0909)
 }
 
 // A slip names its column and the nearest spelling.
@@ -73,12 +73,12 @@ func (r rosenbrock) LogProb(x []float64) float64 {
 // Any Go code that returns log p of a point: here a method of a struct.
 func ExampleFunc() {
 	d := density.Func(2, rosenbrock{a: 1, b: 100}.LogProb)
-	x, _ := lanes.FromPoints([][]float64{{1, 1}, {0, 1}})
+	x, _ := lanes.FromPoints([][]float64{{2, 1}, {0, 1}})
 	logp := make([]float64, 2)
 	if err := d.LogProb(context.Background(), logp, x); err != nil {
 		fmt.Println(err)
 		return
 	}
 	fmt.Println(logp)
-	// Output: [0 -101]
+	// Output: [-901 -101]
 }

@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -180,6 +181,20 @@ func TestBadDimensionsAndSizes(t *testing.T) {
 	}
 }
 
+func TestDocumentationNamesEveryFunction(t *testing.T) {
+	source, err := os.ReadFile("parse.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	comment, _, _ := strings.Cut(string(source), "\nfunc Parse(")
+	words := strings.FieldsFunc(comment, func(c rune) bool { return !isLetter(c) && !isDigit(c) })
+	for name := range functions {
+		if !slices.Contains(words, name) {
+			t.Errorf("the comment of Parse does not name %s", name)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	dims, texts, _ := errorCases(f)
 	for i, text := range texts {
@@ -189,6 +204,8 @@ func FuzzParse(f *testing.F) {
 		f.Add(m.text, uint8(m.dim))
 	}
 	f.Fuzz(func(t *testing.T, text string, dim uint8) {
+		hang := time.AfterFunc(10*time.Second, func() { panic(fmt.Sprintf("%q hangs", text)) })
+		defer hang.Stop()
 		d, err := Parse(text, int(dim%8), errorConstants)
 		var fault *ParseError
 		if errors.As(err, &fault) {

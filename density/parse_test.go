@@ -159,6 +159,10 @@ var meanings = []struct {
 		return l + 1/(1+math.Exp(-x[0])) + math.Log1p(math.Exp(x[0])) + x[0]*x[0]
 	}},
 	{"floor(x) + sign(x) + 0*x", 1, func(x []float64) float64 { return math.Floor(x[0]) + truth(x[0] > 0) - truth(x[0] < 0) }},
+	{"erf(x)", 1, func(x []float64) float64 { return math.Erf(x[0]) }},
+	{"erfc(x)", 1, func(x []float64) float64 { return math.Erfc(x[0]) }},
+	{"digamma(1 + x^2)*0 + x/1e-310*1e-310 - x/3", 1, func(x []float64) float64 { return math.Inf(1)*x[0] - x[0]/3 }},
+	{"1e-10*x/1e-310 + x[0]*5e-324", 1, func(x []float64) float64 { return 1e-10 * x[0] / 1e-310 }},
 	{"digamma(3) + x", 1, func(x []float64) float64 { return 1.5 - 0.57721566490153286 + x[0] }},
 	{"-x[0]^2/2 - 1e8", 1, func(x []float64) float64 { return -x[0]*x[0]/2 - 1e8 }},
 	{"-log(1 + x[0]^2)", 1, func(x []float64) float64 { return -math.Log1p(x[0] * x[0]) }},
@@ -435,7 +439,7 @@ func TestTextIsSafeForConcurrentCallsAndAllocatesNothing(t *testing.T) {
 		_ = d.LogProb(ctx, logp, x)
 		_ = d.LogProbGrad(ctx, logp, grad, x)
 		_ = d.LogProbGrad(ctx, nil, grad, x)
-	}); n != 0 {
+	}); n != 0 && !raceEnabled {
 		t.Errorf("%v allocations a round of three calls, want 0", n)
 	}
 	if d.Lanes() < 1 {
