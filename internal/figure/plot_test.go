@@ -2,6 +2,7 @@ package figure
 
 import (
 	"bytes"
+	"compress/zlib"
 	"context"
 	"encoding/base64"
 	"encoding/xml"
@@ -13,6 +14,7 @@ import (
 	"io"
 	"math"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -255,6 +257,55 @@ func TestPlotPDFBearsNoDate(t *testing.T) {
 	for _, date := range dates {
 		if string(date) != "D:20000101000000" {
 			t.Errorf("date %s", date)
+		}
+	}
+}
+
+// page is the drawing instructions of a PDF file.
+func page(t *testing.T, file []byte) string {
+	t.Helper()
+	for _, at := range regexp.MustCompile(`stream\r?\n`).FindAllIndex(file, -1) {
+		r, err := zlib.NewReader(bytes.NewReader(file[at[1]:]))
+		if err != nil {
+			continue
+		}
+		if text, _ := io.ReadAll(r); bytes.Contains(text, []byte("BT /F")) {
+			return string(text)
+		}
+	}
+	t.Fatal("the PDF file has no page with text")
+	return ""
+}
+
+// The library turns the page upside down and text back again, but no image: so the image is flipped before. Should
+// a later version turn it back, the product of the vertical scales becomes positive and this test fails.
+func TestPDFLibraryStillTurnsImages(t *testing.T) {
+	text := page(t, plot(t, "pdf", Spec{Draws: donut(10), Density: ring}))
+	image := strings.Index(text, " Do")
+	if image < 0 {
+		t.Fatal("the page has no image")
+	}
+	scale := 1.0
+	for _, m := range regexp.MustCompile(`(\S+) \S+ \S+ cm`).FindAllStringSubmatch(text[:image], -1) {
+		d, err := strconv.ParseFloat(m[1], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		scale *= d
+	}
+	if scale >= 0 {
+		t.Errorf("images have the vertical scale %v: they are no longer upside down, do not flip them", scale)
+	}
+}
+
+func TestPDFTextIsASCII(t *testing.T) {
+	text := page(t, plot(t, "pdf", Spec{Title: "ring \u03c3", Names: []string{"\u00e9"}, Draws: donut(10)}))
+	if !strings.Contains(text, "(ring ?)") || !strings.Contains(text, "(?)") || !strings.Contains(text, "(-2)") {
+		t.Errorf("the page does not write the title, a name and a negative number as ASCII: %s", text)
+	}
+	for _, r := range text {
+		if r > 126 {
+			t.Fatalf("the page holds %q", r)
 		}
 	}
 }
