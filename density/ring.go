@@ -36,7 +36,7 @@ func (g ringLaw) integral(k int) float64 {
 		return g.above(0)
 	}
 	root := math.Sqrt(g.width)
-	return root * halfRootPi * backends.Erfc(-g.radius/root)
+	return float64(root * halfRootPi * backends.Erfc(-g.radius/root))
 }
 
 // moments are the mean and the variance of r. From integrals I_k = c I_(k-1) + (k-1) w/2 I_(k-2) follow
@@ -79,7 +79,7 @@ func (g ringLaw) cumulative(r float64) float64 {
 func (g ringLaw) quantile(u float64) float64 {
 	mass := g.integral(1)
 	low, high := 0.0, math.FMA(farEnough, math.Sqrt(g.width), g.radius)
-	r := (g.radius + math.Sqrt(math.FMA(g.radius, g.radius, 2*g.width))) / 2 // where r exp(-(r-c)^2/w) is largest
+	r := float64((g.radius + math.Sqrt(math.FMA(g.radius, g.radius, 2*g.width))) / 2) // where r exp(-(r-c)^2/w) is largest
 	for range 100 {
 		var excess float64 // of the mass below r over u, in the units of the integrals
 		if u <= 0.5 {
@@ -95,7 +95,7 @@ func (g ringLaw) quantile(u float64) float64 {
 		q := r - g.radius
 		next := r - excess/(r*backends.Exp(float64(-q*q)/g.width))
 		if !(next > low && next < high) { // NaN as well
-			next = low + (high-low)/2
+			next = low + float64((high-low)/2)
 		}
 		if math.Abs(next-r) <= 0x1p-51*r {
 			return next

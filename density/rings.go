@@ -34,7 +34,7 @@ func (d Rings) rings() []ringLaw {
 	d = d.withDefaults()
 	list := make([]ringLaw, d.Count)
 	for k := range list {
-		list[k] = ringLaw{float64(k+1) * d.Spacing, d.Width}
+		list[k] = ringLaw{float64(float64(k+1) * d.Spacing), d.Width}
 	}
 	return list
 }

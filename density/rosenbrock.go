@@ -83,7 +83,7 @@ func (d Rosenbrock) Sample(ctx context.Context, dst *lanes.Block, stream random.
 // LogNormaliser implements [Normalised].
 func (d Rosenbrock) LogNormaliser() float64 {
 	d = d.withDefaults()
-	return logTwoPi + backends.Log(d.Spread*d.Thickness)
+	return logTwoPi + backends.Log(float64(d.Spread*d.Thickness))
 }
 
 // Mean is (1, 1 + Spread^2).

@@ -89,7 +89,7 @@ func (d Squiggle) Sample(ctx context.Context, dst *lanes.Block, stream random.St
 
 // LogNormaliser implements [Normalised].
 func (d Squiggle) LogNormaliser() float64 {
-	return logTwoPi + backends.Log(squiggleDeterminant)/2
+	return logTwoPi + float64(backends.Log(squiggleDeterminant)/2)
 }
 
 // Mean is the origin.
@@ -100,7 +100,7 @@ func (Squiggle) Mean() []float64 { return make([]float64, 2) }
 func (d Squiggle) Covariance() [][]float64 {
 	f := d.frequency()
 	decay := backends.Exp(float64(-f*f) * (squiggle00 / 2.0))
-	sine := (1 - float64(decay*decay*decay*decay)) / 2 // E[sin^2]
+	sine := float64((1 - float64(decay*decay*decay*decay)) / 2) // E[sin^2]
 	across := math.FMA(-f*squiggle00, decay, squiggle01)
 	down := math.FMA(-2*f*squiggle01, decay, squiggle11+sine)
 	return [][]float64{{squiggle00, across}, {across, down}}

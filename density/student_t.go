@@ -68,7 +68,7 @@ func (d StudentT) Sample(ctx context.Context, dst *lanes.Block, stream random.St
 	}
 	t := backends.Current()
 	factor := lanes.New(dst.Len(), 1).Row(0)
-	gamma(factor[:dst.Len()], d.freedom()/2, stream, first, 1)
+	gamma(factor[:dst.Len()], float64(d.freedom()/2), stream, first, 1)
 	t.Mul.VS(factor, factor, 2/d.freedom())
 	t.Sqrt(factor, factor)
 	stream.Normal(dst, first, 0)
@@ -80,9 +80,9 @@ func (d StudentT) Sample(ctx context.Context, dst *lanes.Block, stream random.St
 
 // LogNormaliser implements [Normalised].
 func (d StudentT) LogNormaliser() float64 {
-	half, dim := d.freedom()/2, float64(d.Dim())
-	gammas := backends.Lgamma(half) - backends.Lgamma(half+dim/2)
-	return math.FMA(dim/2, backends.Log(math.Pi*d.freedom()), gammas)
+	half, halfDim := float64(d.freedom()/2), float64(float64(d.Dim())/2)
+	gammas := backends.Lgamma(half) - backends.Lgamma(half+halfDim)
+	return math.FMA(halfDim, backends.Log(math.Pi*d.freedom()), gammas)
 }
 
 // Mean is the origin, NaN with one degree of freedom or less.
@@ -112,7 +112,7 @@ func (d StudentT) Covariance() [][]float64 {
 
 // Entropy implements [Entropic].
 func (d StudentT) Entropy() float64 {
-	half, dim := d.freedom()/2, float64(d.Dim())
-	digammas := backends.Digamma(half+dim/2) - backends.Digamma(half)
-	return math.FMA(half+dim/2, digammas, d.LogNormaliser())
+	half, halfDim := float64(d.freedom()/2), float64(float64(d.Dim())/2)
+	digammas := backends.Digamma(half+halfDim) - backends.Digamma(half)
+	return math.FMA(half+halfDim, digammas, d.LogNormaliser())
 }

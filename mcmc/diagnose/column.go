@@ -70,7 +70,7 @@ func Quantile(sorted []float64, p float64) float64 {
 	if len(sorted) == 0 {
 		return math.NaN()
 	}
-	at := p * float64(len(sorted)-1)
+	at := float64(p * float64(len(sorted)-1))
 	i := int(at)
 	if i+1 >= len(sorted) {
 		return sorted[len(sorted)-1]
@@ -86,7 +86,7 @@ func Quantile(sorted []float64, p float64) float64 {
 func sum(values []float64, f func(float64) float64) float64 {
 	var total, lost float64
 	for _, value := range values {
-		v := f(value)
+		v := float64(f(value)) // f may end in a product
 		t := total + v
 		if math.Abs(total) >= math.Abs(v) {
 			lost += total - t + v
@@ -119,19 +119,19 @@ func tailIndex(sorted []float64) float64 {
 // around 1/2 of Vehtari et al. A tail without spread has index 0.
 func paretoIndex(excess []float64) float64 {
 	n := len(excess)
-	quartile := excess[max(0, int(float64(n)/4+0.5)-1)]
+	quartile := excess[max(0, int(float64(float64(n)/4)+0.5)-1)]
 	if quartile <= 0 || excess[n-1] <= 0 {
 		return 0
 	}
 	index := func(b float64) float64 {
-		return sum(excess, func(v float64) float64 { return backends.Log1p(-b * v) }) / float64(n)
+		return sum(excess, func(v float64) float64 { return backends.Log1p(float64(-b * v)) }) / float64(n)
 	}
 	grid := 30 + int(math.Sqrt(float64(n)))
 	b, likelihood := make([]float64, grid), make([]float64, grid)
 	for i := range b {
 		b[i] = (1-math.Sqrt(float64(grid)/(float64(i)+0.5)))/(3*quartile) + 1/excess[n-1]
 		k := index(b[i])
-		likelihood[i] = float64(n) * (backends.Log(-b[i]/k) - k - 1)
+		likelihood[i] = float64(float64(n) * (backends.Log(-b[i]/k) - k - 1))
 	}
 	var weights, mean float64
 	most := slices.Max(likelihood)
@@ -144,5 +144,5 @@ func paretoIndex(excess []float64) float64 {
 	if weights == 0 {
 		return 0
 	}
-	return (float64(n)*index(mean/weights) + 5) / float64(n+10)
+	return (float64(float64(n)*index(mean/weights)) + 5) / float64(n+10)
 }

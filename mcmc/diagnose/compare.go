@@ -41,7 +41,7 @@ func pairedMean(a, b []float64, squared bool) float64 {
 	for i := range a {
 		d := b[i] - a[i]
 		if squared {
-			d *= b[i] + a[i]
+			d = float64(d * (b[i] + a[i]))
 		}
 		if d-d == 0 {
 			differences = append(differences, d)
@@ -53,7 +53,7 @@ func pairedMean(a, b []float64, squared bool) float64 {
 	}
 	mean := parallel.Sum(differences) / n
 	for i, d := range differences {
-		differences[i] = (d - mean) * (d - mean)
+		differences[i] = float64((d - mean) * (d - mean))
 	}
 	variance := parallel.Sum(differences) / (n - 1)
 	if !(variance > 0) {
@@ -133,7 +133,7 @@ func rankSum(a, b []float64) float64 {
 			countB++
 		}
 		count := countA + countB
-		sum += float64(countB * (rank + (count+1)/2))
+		sum += float64(countB * (rank + float64((count+1)/2)))
 		ties += float64(count*count*count) - count
 		rank += count
 	}
@@ -190,7 +190,7 @@ func limited(tests []Test) []Test {
 func beyond(probability float64) float64 {
 	low, high := 0.0, 40.0
 	for range 60 {
-		middle := (low + high) / 2
+		middle := float64((low + high) / 2)
 		if backends.Erfc(middle/math.Sqrt2) > probability {
 			low = middle
 		} else {

@@ -141,7 +141,7 @@ func (f *farStart) Sample(ctx context.Context, dst *lanes.Block, stream random.S
 		for _, i := range bad {
 			for j := range f.Dim() {
 				row := dst.Row(j)
-				row[i] = inside.Row(j)[i] + (row[i]-inside.Row(j)[i])/2
+				row[i] = inside.Row(j)[i] + float64((row[i]-inside.Row(j)[i])/2)
 			}
 		}
 	}
