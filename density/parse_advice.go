@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/scorefield/infer/internal/spelling"
 )
 
 // predefined are the names that are neither functions nor constants of the caller.
@@ -201,11 +203,11 @@ func (r *reader) unknownName(t token) error {
 	if form, ok := aliases[strings.ToLower(name)]; ok && len(name) > 2 && r.spelling(next) != "" && r.spelling(next) != ")" {
 		return r.fail(int(t.start), "unknown name %q; did you mean %s?", name, form)
 	}
-	known := append(slices.Collect(maps.Keys(r.constants)), predefined...)
-	if near := nearest(name, known); near != "" {
+	known := append(slices.Sorted(maps.Keys(r.constants)), predefined...) // sorted: the same advice every time
+	if near := spelling.Nearest(name, known); near != "" {
 		return r.fail(int(t.start), "unknown name %q; did you mean %q?", name, near)
 	}
-	if near := nearest(name, slices.Collect(maps.Keys(functions))); near != "" && len(name) > 2 {
+	if near := spelling.Nearest(name, slices.Sorted(maps.Keys(functions))); near != "" && len(name) > 2 {
 		return r.fail(int(t.start), "unknown name %q; did you mean %s?", name, functions[near].form)
 	}
 	given := "pi and e"
@@ -237,54 +239,8 @@ func (r *reader) unknownFunction(t token) error {
 		return r.fail(int(t.start), "%s", advice)
 	}
 	names := slices.Sorted(maps.Keys(functions))
-	if near := nearest(name, names); near != "" && !slices.Contains(absent, lower) {
+	if near := spelling.Nearest(name, names); near != "" && !slices.Contains(absent, lower) {
 		return r.fail(int(t.start), "unknown function %q; did you mean %q?", name, near)
 	}
 	return r.fail(int(t.start), "unknown function %q; the functions are %s", clip(name), strings.Join(names, ", "))
-}
-
-// nearest is the known name that differs least from a mistyped one, or empty where none is near. Letter case
-// counts for nothing where that settles it.
-func nearest(name string, known []string) string {
-	slices.Sort(known)
-	for _, k := range known {
-		if strings.EqualFold(k, name) {
-			return k
-		}
-	}
-	best, least := "", (len(name)+1)/3
-	if len(name) > 40 {
-		return ""
-	}
-	for _, k := range known {
-		if d := distance(strings.ToLower(name), k); d > 0 && (d < least || d == least && best == "") {
-			best, least = k, d
-		}
-	}
-	return best
-}
-
-// distance is the number of letters inserted, deleted, replaced or swapped with their neighbour between a and b
-// (optimal string alignment).
-func distance(a, b string) int {
-	beforeLast, last := make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row := make([]int, len(b)+1)
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], beforeLast[j-2]+1)
-			}
-		}
-		beforeLast, last = last, row
-	}
-	return last[len(b)]
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/scorefield/infer/density"
 	"github.com/scorefield/infer/internal/spelling"
 	"github.com/scorefield/infer/internal/store"
 	"github.com/scorefield/infer/mcmc"
@@ -112,9 +113,12 @@ func say(s *streams, err error) {
 		text = start.Error()
 	}
 	fmt.Fprintf(s.err, "infer: %s\n", strings.ReplaceAll(text, "mcmc: ", ""))
-	var pictured interface{ Picture() string }
-	if errors.As(err, &pictured) {
-		fmt.Fprintln(s.err, pictured.Picture())
+	var formula *density.ParseError
+	if errors.As(err, &formula) {
+		fmt.Fprintln(s.err, formula.Picture())
+		if formula.Name != "" {
+			fmt.Fprintf(s.err, "if %s is a constant, give it: --const %s=NUMBER\n", formula.Name, formula.Name)
+		}
 	}
 }
 

@@ -21,7 +21,7 @@ type listed struct {
 func listDensities() []listed {
 	var list []listed
 	for _, e := range density.Catalogue() {
-		list = append(list, listed{e.Name, e.About})
+		list = append(list, listed{e.Name, e.Description})
 	}
 	return list
 }

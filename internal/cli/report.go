@@ -221,8 +221,7 @@ func (r *report) print(s *streams, t draws.Table, e effort) error {
 	var b bytes.Buffer
 	set := r.Settings
 	fmt.Fprintf(&b, "%s\n\n", title(set))
-	screen := figure.Screen{Columns: min(s.terminal.columns, 100), ASCII: !s.terminal.utf8, Colour: s.terminal.colour}
-	if err := figure.Terminal(&b, t.Points, t.Names, screen); err != nil {
+	if err := figure.Terminal(&b, t.Points, t.Names, s.terminal.screen()); err != nil {
 		return err
 	}
 	fmt.Fprintln(&b)

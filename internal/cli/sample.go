@@ -63,7 +63,7 @@ func sampleCommand(s *streams) *cobra.Command {
 	f.SortFlags = false
 	f.StringVar(&set.Density, "density", "", "a built-in density: infer list densities")
 	f.StringVar(&set.LogP, "logp", "", "log p of the point x as a formula, with --dim")
-	f.IntVar(&set.Dim, "dim", 0, "dimension of the density")
+	f.IntVar(&set.Dim, "dim", 0, "number of coordinates of x; for a built-in density that has it in several")
 	f.StringArrayVar(&constants, "const", nil, "a constant of the formula, name=number; may be repeated")
 	f.StringVar(&set.Sampler, "sampler", samplerMALA, "mala or langevin: infer list samplers")
 	f.StringVar(&step, "step", "", "step size (default: set on pilots for mala, 0.01 for langevin)")
@@ -104,7 +104,7 @@ func complete(c *cobra.Command, set *settings, e *effort, constants []string, st
 		return usage("sample from what? Give --density NAME (infer list densities) or --logp FORMULA with --dim")
 	case changed("logp") && !changed("dim"):
 		return usage("--logp needs --dim, the number of coordinates of x")
-	case changed("logp") && set.Dim < 1:
+	case changed("dim") && set.Dim < 1:
 		return usage("--dim %d: a point has at least 1 coordinate", set.Dim)
 	case len(constants) > 0 && !changed("logp"):
 		return usage("--const names a constant of --logp, which is not given")
@@ -188,9 +188,6 @@ func sample(ctx context.Context, s *streams, set settings, e effort) error {
 	if err != nil {
 		return err
 	}
-	if set.Dim != 0 && set.Dim != d.Dim() {
-		return usage("--dim %d: density %s has dimension %d", set.Dim, set.Density, d.Dim())
-	}
 	set.Dim = d.Dim()
 	if err := checkMemory(set); err != nil {
 		return err
@@ -250,7 +247,8 @@ func title(set settings) string {
 	if set.LogP != "" {
 		name = "log p = " + set.LogP
 	}
-	return fmt.Sprintf("%s, %s, %d particles after %d steps, seed %d", name, map[string]string{samplerMALA: "MALA", samplerLangevin: "Langevin"}[set.Sampler], set.Particles, set.Steps, set.Seed)
+	return fmt.Sprintf("%s, %s, %s particles after %s steps, seed %d", name,
+		map[string]string{samplerMALA: "MALA", samplerLangevin: "Langevin"}[set.Sampler], grouped(uint64(set.Particles)), grouped(set.Steps), set.Seed)
 }
 
 // writable finds out whether a file can be made, without touching what stands there.

@@ -69,8 +69,7 @@ func summaryCommand(s *streams) *cobra.Command {
 				fmt.Fprintf(&b, "%s\n", title(*set))
 			}
 			fmt.Fprintln(&b)
-			screen := figure.Screen{Columns: min(s.terminal.columns, 100), ASCII: !s.terminal.utf8, Colour: s.terminal.colour}
-			if err := figure.Terminal(&b, t.Points, t.Names, screen); err != nil {
+			if err := figure.Terminal(&b, t.Points, t.Names, s.terminal.screen()); err != nil {
 				return err
 			}
 			fmt.Fprintln(&b)

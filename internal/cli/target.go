@@ -35,9 +35,9 @@ func target(s settings) (density.Density, error) {
 	var names []string
 	for _, entry := range density.Catalogue() {
 		if entry.Name == s.Density {
-			d, err := entry.New()
+			d, err := entry.New(s.Dim)
 			if err != nil {
-				return nil, usage("density %s: %w", s.Density, err)
+				return nil, &codedError{exitUsage, err}
 			}
 			return d, nil
 		}

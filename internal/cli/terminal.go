@@ -5,21 +5,24 @@ import (
 	"strings"
 
 	"golang.org/x/term"
+
+	"github.com/scorefield/infer/internal/figure"
 )
 
 // terminal says what the reader's screen can do.
 type terminal struct {
 	out, err bool // a terminal, not a file or a pipe
-	columns  int
+	columns  int  // of standard output
+	rows     int
 	utf8     bool
 	colour   bool
 	moving   bool // standard error can redraw a line
 }
 
 func detect() terminal {
-	t := terminal{out: term.IsTerminal(int(os.Stdout.Fd())), err: term.IsTerminal(int(os.Stderr.Fd())), columns: 80}
-	if w, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil && w > 0 {
-		t.columns = w
+	t := terminal{out: term.IsTerminal(int(os.Stdout.Fd())), err: term.IsTerminal(int(os.Stderr.Fd())), columns: 80, rows: 24}
+	if w, h, err := term.GetSize(int(os.Stdout.Fd())); err == nil && w > 0 && h > 0 {
+		t.columns, t.rows = w, h
 	}
 	dumb := os.Getenv("TERM") == "dumb"
 	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
@@ -33,4 +36,9 @@ func detect() terminal {
 	t.colour = t.out && !dumb && os.Getenv("NO_COLOR") == ""
 	t.moving = t.err && !dumb
 	return t
+}
+
+// screen is what a picture may use.
+func (t terminal) screen() figure.Screen {
+	return figure.Screen{Columns: min(t.columns, 100), Rows: t.rows, ASCII: !t.utf8, Colour: t.colour}
 }

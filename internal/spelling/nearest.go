@@ -5,41 +5,50 @@ package spelling
 
 import "strings"
 
-// Nearest is the known name with the smallest edit distance to name, or "" where none is near: at most a third of the
-// name's length, and at least 1, may differ. Letter case does not count; of equally near names the first wins.
+// longest is the length in bytes beyond which no name is a misspelling.
+const longest = 40
+
+// Nearest is the known name that differs least from a mistyped one, or "" where none is near: at most a third of its
+// letters, and at least 1 of 2, may differ. Letter case does not count. Of equally near names the first one wins.
 func Nearest(name string, known []string) string {
-	best, least := "", max(1, len(name)/3)+1
 	for _, k := range known {
-		if d := distance(strings.ToLower(name), strings.ToLower(k)); d < least {
+		if strings.EqualFold(k, name) {
+			return k
+		}
+	}
+	if len(name) > longest {
+		return ""
+	}
+	best, least := "", (len(name)+1)/3
+	for _, k := range known {
+		if d := distance(strings.ToLower(name), strings.ToLower(k)); d > 0 && (d < least || d == least && best == "") {
 			best, least = k, d
 		}
 	}
 	return best
 }
 
-// distance is the number of insertions, deletions, substitutions and swaps of neighbours between a and b (optimal
-// string alignment).
+// distance is the number of letters inserted, deleted, replaced or swapped with their neighbour between a and b
+// (optimal string alignment).
 func distance(a, b string) int {
-	x, y := []rune(a), []rune(b)
-	rows := make([][]int, len(x)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(y)+1)
-		rows[i][0] = i
+	beforeLast, last := make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
 	}
-	for j := range rows[0] {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(x); i++ {
-		for j := 1; j <= len(y); j++ {
+	for i := 1; i <= len(a); i++ {
+		row := make([]int, len(b)+1)
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
 			cost := 1
-			if x[i-1] == y[j-1] {
+			if a[i-1] == b[j-1] {
 				cost = 0
 			}
-			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
-			if i > 1 && j > 1 && x[i-1] == y[j-2] && x[i-2] == y[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], beforeLast[j-2]+1)
 			}
 		}
+		beforeLast, last = last, row
 	}
-	return rows[len(x)][len(y)]
+	return last[len(b)]
 }
