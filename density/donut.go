@@ -25,19 +25,27 @@ type Donut struct {
 
 var donuts graphs[Donut]
 
-func (d Donut) ring() ringLaw { return ringLaw{cmp.Or(d.Radius, 2.6), cmp.Or(d.Width, 0.033)} }
+func (d Donut) withDefaults() Donut { return Donut{cmp.Or(d.Radius, 2.6), cmp.Or(d.Width, 0.033)} }
+
+// ring is the law of the radius.
+func (d Donut) ring() ringLaw {
+	d = d.withDefaults()
+	return newRingLaw(d.Radius, d.Width)
+}
 
 // Check says what is wrong with the constants.
 func (d Donut) Check() error {
-	if err := checkPositive("donut", "the radius", d.ring().radius); err != nil {
+	d = d.withDefaults()
+	if err := checkPositive("donut", "the radius", d.Radius); err != nil {
 		return err
 	}
-	return checkPositive("donut", "the width", d.ring().width)
+	return checkPositive("donut", "the width", d.Width)
 }
 
 // String names the density and its constants.
 func (d Donut) String() string {
-	return fmt.Sprintf("donut of radius %v and width %v", d.ring().radius, d.ring().width)
+	d = d.withDefaults()
+	return fmt.Sprintf("donut of radius %v and width %v", d.Radius, d.Width)
 }
 
 // Dim is 2.
@@ -45,8 +53,8 @@ func (Donut) Dim() int { return 2 }
 
 // Apply implements [Formula].
 func (d Donut) Apply(x autodiff.Value) autodiff.Value {
-	g := d.ring()
-	return x.Norm().Shift(-g.radius).Square().Neg().Scale(1 / g.width)
+	d = d.withDefaults()
+	return x.Norm().Shift(-d.Radius).Square().Neg().Scale(1 / d.Width)
 }
 
 // LogProb implements [Density].
@@ -78,7 +86,7 @@ func (d Donut) Sample(ctx context.Context, dst *lanes.Block, stream random.Strea
 }
 
 // LogNormaliser implements [Normalised].
-func (d Donut) LogNormaliser() float64 { return logTwoPi + backends.Log(d.ring().integral(1)) }
+func (d Donut) LogNormaliser() float64 { return logTwoPi + backends.Log(d.ring().mass) }
 
 // Mean is the centre, the origin.
 func (Donut) Mean() []float64 { return make([]float64, 2) }
@@ -90,7 +98,10 @@ func (d Donut) Covariance() [][]float64 {
 }
 
 // Entropy implements [Entropic].
-func (d Donut) Entropy() float64 { return d.LogNormaliser() + d.ring().square()/d.ring().width }
+func (d Donut) Entropy() float64 {
+	g := d.ring()
+	return d.LogNormaliser() + g.square()/g.width
+}
 
 // RadiusMoments are the mean and the variance of |x|.
 func (d Donut) RadiusMoments() (mean, variance float64) { return d.ring().moments() }

@@ -6,43 +6,48 @@ import (
 	"github.com/scorefield/infer/backends"
 )
 
-// ringLaw is the law of the radius of a ring in the plane: p(r) in proportion to r exp(-(r-c)^2/w) for r > 0. Its
-// integrals have a closed form; with q = (r-c)/sqrt(w), that from r on is
+// ringLaw is the law of the radius of a ring in the plane: p(r) in proportion to r exp(-(r-c)^2/w) for r > 0. It is
+// made by newRingLaw. Its integrals have a closed form; with q = (r-c)/sqrt(w), that from r to infinity is
 //
 //	w/2 exp(-q^2) + c sqrt(pi w)/2 erfc(q).
-type ringLaw struct{ radius, width float64 }
+type ringLaw struct {
+	radius, width float64 // c and w
+	root          float64 // sqrt(w)
+	gauss, tail   float64 // exp(-c^2/w) and erfc(c/sqrt(w)), the terms at r = 0
+	flat, mass    float64 // integrals over all r > 0 of exp(-(r-c)^2/w), and of that times r
+}
 
 // halfRootPi is sqrt(pi)/2.
 const halfRootPi = 0.88622692545275801365
 
-// above is the integral of t exp(-(t-c)^2/w) from r to infinity.
-func (g ringLaw) above(r float64) float64 {
-	root := math.Sqrt(g.width)
-	q := (r - g.radius) / root
-	return math.FMA(g.radius*root*halfRootPi, backends.Erfc(q), float64(g.width/2*backends.Exp(float64(-q*q))))
+func newRingLaw(radius, width float64) ringLaw {
+	root := math.Sqrt(width)
+	start := radius / root
+	g := ringLaw{radius: radius, width: width, root: root,
+		gauss: backends.Exp(float64(-start * start)), tail: backends.Erfc(start),
+		flat: float64(root * halfRootPi * backends.Erfc(-start))}
+	g.mass, _ = g.above(0)
+	return g
 }
 
-// below is the integral from 0 to r. Where r < c, it does not cancel.
-func (g ringLaw) below(r float64) float64 {
-	root := math.Sqrt(g.width)
-	q, start := (r-g.radius)/root, -g.radius/root
-	gauss := backends.Exp(float64(-start*start)) - backends.Exp(float64(-q*q))
-	return math.FMA(g.radius*root*halfRootPi, backends.Erfc(-q)-backends.Erfc(-start), float64(g.width/2*gauss))
+// above is the integral from r to infinity, and exp(-q^2).
+func (g ringLaw) above(r float64) (integral, gauss float64) {
+	q := (r - g.radius) / g.root
+	gauss = backends.Exp(float64(-q * q))
+	return math.FMA(g.radius*g.root*halfRootPi, backends.Erfc(q), float64(g.width/2*gauss)), gauss
 }
 
-// integral is the integral of r^k exp(-(r-c)^2/w) over r > 0, for k of 0 or 1.
-func (g ringLaw) integral(k int) float64 {
-	if k == 1 {
-		return g.above(0)
-	}
-	root := math.Sqrt(g.width)
-	return float64(root * halfRootPi * backends.Erfc(-g.radius/root))
+// below is the integral from 0 to r, and exp(-q^2). Where r < c, it hardly cancels.
+func (g ringLaw) below(r float64) (integral, gauss float64) {
+	q := (r - g.radius) / g.root
+	gauss = backends.Exp(float64(-q * q))
+	return math.FMA(g.radius*g.root*halfRootPi, backends.Erfc(-q)-g.tail, float64(g.width/2*(g.gauss-gauss))), gauss
 }
 
 // moments are the mean and the variance of r. From integrals I_k = c I_(k-1) + (k-1) w/2 I_(k-2) follow
 // E[r - c] = w/2 I_0/I_1 and E[(r - c)^2] = w - c E[r - c].
 func (g ringLaw) moments() (mean, variance float64) {
-	offset := g.width / 2 * g.integral(0) / g.integral(1)
+	offset := g.width / 2 * g.flat / g.mass
 	square := math.FMA(-g.radius, offset, g.width)
 	return g.radius + offset, math.FMA(-offset, offset, square)
 }
@@ -64,45 +69,61 @@ const farEnough = 9
 
 // cumulative is P(radius <= r).
 func (g ringLaw) cumulative(r float64) float64 {
-	switch mass := g.integral(1); {
+	switch {
 	case r <= 0:
 		return 0
 	case r < g.radius:
-		return g.below(r) / mass
+		below, _ := g.below(r)
+		return below / g.mass
 	default:
-		return 1 - g.above(r)/mass
+		above, _ := g.above(r)
+		return 1 - above/g.mass
 	}
 }
 
-// quantile is the radius below which the mass u in (0, 1) lies: Newton's method from the mode, kept between two
-// bounds that close in, on the tail that u is in.
+// quantile is the radius below which the mass u in (0, 1) lies: Newton's method from the quantile of the normal law
+// that a narrow ring nearly is, between two bounds that close in, on the tail that u is in.
 func (g ringLaw) quantile(u float64) float64 {
-	mass := g.integral(1)
-	low, high := 0.0, math.FMA(farEnough, math.Sqrt(g.width), g.radius)
-	r := float64((g.radius + math.Sqrt(math.FMA(g.radius, g.radius, 2*g.width))) / 2) // where r exp(-(r-c)^2/w) is largest
+	low, high := 0.0, math.FMA(farEnough, g.root, g.radius)
+	r := math.FMA(g.root/math.Sqrt2, roughNormalQuantile(u), g.radius)
+	if !(r > low && r < high) {
+		r = g.radius
+	}
 	for range 100 {
-		var excess float64 // of the mass below r over u, in the units of the integrals
+		var excess, gauss float64 // of the mass below r over u, in the units of the integrals
 		if u <= 0.5 {
-			excess = g.below(r) - float64(u*mass)
+			excess, gauss = g.below(r)
+			excess = math.FMA(-u, g.mass, excess)
 		} else {
-			excess = float64((1-u)*mass) - g.above(r)
+			excess, gauss = g.above(r)
+			excess = math.FMA(1-u, g.mass, -excess)
 		}
 		if excess > 0 {
 			high = r
 		} else {
 			low = r
 		}
-		q := r - g.radius
-		next := r - excess/(r*backends.Exp(float64(-q*q)/g.width))
+		next := r - excess/(r*gauss)
 		if !(next > low && next < high) { // NaN as well
 			next = low + float64((high-low)/2)
-		}
-		if math.Abs(next-r) <= 0x1p-51*r {
+			if high-low <= 0x1p-51*high {
+				return next
+			}
+		} else if math.Abs(next-r) <= 0x1p-30*r { // and the error is about the square of that
 			return next
 		}
 		r = next
 	}
 	return r
+}
+
+// roughNormalQuantile is the quantile of the standard normal law within 4.5e-4: Abramowitz & Stegun, Handbook of
+// Mathematical Functions, 26.2.23.
+func roughNormalQuantile(u float64) float64 {
+	t := math.Sqrt(-2 * backends.Log(min(u, 1-u)))
+	above := math.FMA(t, math.FMA(t, 0.010328, 0.802853), 2.515517)
+	below := math.FMA(t, math.FMA(t, math.FMA(t, 0.001308, 0.189269), 1.432788), 1)
+	return math.Copysign(t-above/below, u-0.5)
 }
 
 // turn sets the points of the plane to the radii r at the angles 2 pi u: x = r cos, y = r sin. u is overwritten.

@@ -32,7 +32,7 @@ func (d RingAndNormal) withDefaults() RingAndNormal {
 }
 
 // ring is the ring; d has its defaults.
-func (d RingAndNormal) ring() ringLaw { return ringLaw{d.Radius, d.Width} }
+func (d RingAndNormal) ring() ringLaw { return newRingLaw(d.Radius, d.Width) }
 
 // Check says what is wrong with the constants.
 func (d RingAndNormal) Check() error {

@@ -34,7 +34,7 @@ func (d Rings) rings() []ringLaw {
 	d = d.withDefaults()
 	list := make([]ringLaw, d.Count)
 	for k := range list {
-		list[k] = ringLaw{float64(float64(k+1) * d.Spacing), d.Width}
+		list[k] = newRingLaw(float64(float64(k+1)*d.Spacing), d.Width)
 	}
 	return list
 }
@@ -94,7 +94,7 @@ func (d Rings) Sample(ctx context.Context, dst *lanes.Block, stream random.Strea
 	list := d.rings()
 	masses := make([]float64, len(list))
 	for k, g := range list {
-		masses[k] = g.integral(1)
+		masses[k] = g.mass
 	}
 	pick := newPicker(masses)
 	r := uniform.Row(1)
@@ -108,9 +108,8 @@ func (d Rings) Sample(ctx context.Context, dst *lanes.Block, stream random.Strea
 // mass is the sum over the rings of their integrals, and meanSquare E|x|^2.
 func (d Rings) mass() (mass, meanSquare float64) {
 	for _, g := range d.rings() {
-		m := g.integral(1)
-		mass += m
-		meanSquare = math.FMA(m, g.meanSquare(), meanSquare)
+		mass += g.mass
+		meanSquare = math.FMA(g.mass, g.meanSquare(), meanSquare)
 	}
 	return mass, meanSquare / mass
 }
