@@ -25,7 +25,9 @@
 // elements go in the order of the index: Sum is ((a0 + a1) + a2) + ..., Dot and each element of MatMul are
 // fma(a2, b2, fma(a1, b1, a0*b0)) and so on. The formula is simplified as it is recorded: constants are folded and
 // merged, division by a constant becomes multiplication by its reciprocal, small integer powers become products,
-// log(1+u) becomes log1p(u). None of these turns a finite result into NaN; 0*x and x-x are kept as they are.
+// log(1+u) becomes log1p(u). 0*x and x-x are kept as they are, for x may be NaN. Factors are regrouped, such as
+// (v*s)*t to v*(s*t) for a vector v: a formula whose intermediate results come near the ends of the range of float64
+// may overflow where it did not as written.
 //
 // # Gradients
 //

@@ -170,6 +170,7 @@ func TestSimplification(t *testing.T) {
 		{"(2 - exp x)*3", func(x Value) Value { return x.Graph().Scalar(2).Sub(x.Exp()).Scale(3) }, "t[0] = exp x[0]; out[0] = fma t[0] -3 6"},
 		{"(exp x + 1e300)*1e300", func(x Value) Value { return x.Exp().Shift(1e300).Scale(1e300) }, "t[0] = exp x[0]; t[0] = add t[0] 1e+300; out[0] = mul t[0] 1e+300"},
 		{"sqrt(x)^2", func(x Value) Value { return x.Sqrt().Square() }, "t[0] = sqrt x[0]; out[0] = mul t[0] t[0]"},
+		{"(2*x)*(3/sin x)", func(x Value) Value { return x.Scale(2).Mul(x.Graph().Scalar(3).Div(x.Sin())) }, "t[0] = sin x[0]; t[0] = div 6 t[0]; out[0] = mul x[0] t[0]"},
 		{"x^3", func(x Value) Value { return x.PowConst(3) }, "t[0] = mul x[0] x[0]; out[0] = mul t[0] x[0]"},
 		{"x^0.5", func(x Value) Value { return x.PowConst(0.5) }, "out[0] = sqrt x[0]"},
 		{"x^-1", func(x Value) Value { return x.PowConst(-1) }, "out[0] = div 1 x[0]"},

@@ -144,8 +144,8 @@ func (g *Graph) mul(a, b int) int {
 	return g.commutative(opMul, g.joined(a, b), a, b)
 }
 
-// reassociated is a*b with the constant factor of a moved out, or in to a scalar b; and with the scalar factor of a
-// vector a moved to a scalar b.
+// reassociated is a*b with the constant factor of a moved out, or in to a quotient b that has one; and with the scalar
+// factor of a vector a moved to a scalar b.
 func (g *Graph) reassociated(a, b int) (int, bool) {
 	na := g.nodes[a]
 	if na.op != opMul || na.size < g.size(b) || !g.scalar(na.args[1]) || !g.covers(na.args[0], na) {
@@ -155,10 +155,22 @@ func (g *Graph) reassociated(a, b int) (int, bool) {
 	switch {
 	case g.scalar(b) && !g.scalar(a): // (vector*factor)*b
 		return g.mul(na.args[0], g.mul(factor, b)), true
+	case g.isConstant(factor) && g.absorbs(b): // (x*c)*(d/y)
+		return g.mul(na.args[0], g.mul(b, factor)), true
 	case g.isConstant(factor): // (x*c)*b
 		return g.mul(g.mul(na.args[0], b), factor), true
 	}
 	return 0, false
+}
+
+// absorbs tells whether a node is a quotient whose dividend is a constant or has a constant factor.
+func (g *Graph) absorbs(id int) bool {
+	n := g.nodes[id]
+	if n.op != opDiv && n.op != opDivOrZero {
+		return false
+	}
+	top := g.nodes[n.args[0]]
+	return top.op == opConstant || top.op == opMul && g.isConstant(top.args[1])
 }
 
 // scale makes a*c with a constant c.
