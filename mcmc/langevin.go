@@ -6,7 +6,6 @@ import (
 	"math"
 
 	"github.com/scorefield/infer/density"
-	"github.com/scorefield/infer/lanes"
 	"github.com/scorefield/infer/score"
 )
 
@@ -149,13 +148,5 @@ func targetName(target any) string {
 func fill(row []float64, value float64) {
 	for i := range row {
 		row[i] = value
-	}
-}
-
-// sumSquares sets dst to the sum over coordinates of the squares of x.
-func sumSquares(t *table, dst []float64, x *lanes.Block) {
-	t.Mul.VV(dst, x.Row(0), x.Row(0))
-	for j := 1; j < x.Dim(); j++ {
-		t.FMA.VVV(dst, x.Row(j), x.Row(j), dst)
 	}
 }

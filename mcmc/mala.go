@@ -1,7 +1,6 @@
 package mcmc
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -35,7 +34,7 @@ type MALA struct {
 	Convention Convention
 }
 
-// A particle carries log p, the squared norm of its score and its score.
+// A particle carries log p, the norm of its score and its score.
 const (
 	malaLogProb = 0
 	malaNorm    = 1
@@ -59,7 +58,7 @@ func (k MALA) Check() error {
 // Dim implements [Kernel].
 func (k MALA) Dim() int { return k.Density.Dim() }
 
-// Columns implements [Kernel]: a particle carries log p, the squared norm of its score, and its score.
+// Columns implements [Kernel]: a particle carries log p, the norm of its score, and its score.
 func (k MALA) Columns() (carried, scratch int) {
 	d := k.Density.Dim()
 	return malaScore + d, 2*d + malaRows
@@ -91,17 +90,18 @@ func (k MALA) String() string {
 // FirstStep implements [Tunable]: for a Gaussian of variance v in every direction the mean of |s|^2 is Dim/v, and
 // the best step is of the size of v. The median is not moved by a few particles far out.
 func (k MALA) FirstStep(s *State) float64 {
-	var norms []float64
+	var lengths []float64
 	logp := k.LogProb(s)
 	for i, q := range s.Carried(malaNorm, 1).Row(0)[:s.Len()] {
 		if q > 0 && isFinite(q) && isFinite(logp[i]) {
-			norms = append(norms, q)
+			lengths = append(lengths, q)
 		}
 	}
 	step := 1.0
-	if len(norms) > 0 {
-		slices.SortFunc(norms, cmp.Compare[float64])
-		step = float64(k.Dim()) / norms[len(norms)/2]
+	if len(lengths) > 0 {
+		slices.Sort(lengths)
+		median := lengths[len(lengths)/2]
+		step = float64(k.Dim()) / median / median
 	}
 	step = min(max(step, 1e-100), 1e100)
 	if k.Convention == StepHalf {
@@ -138,7 +138,7 @@ func (k MALA) Init(ctx context.Context, s *State) error {
 			}
 		}
 	}
-	sumSquares(t, s.Carried(malaNorm, 1).Row(0), grad)
+	norms(t, s.Carried(malaNorm, 1).Row(0), grad)
 	s.Evaluations += uint64(n)
 	return nil
 }
@@ -179,7 +179,7 @@ func (k MALA) Advance(ctx context.Context, s *State) error {
 	if err := k.Density.LogProbGrad(ctx, logpY[:y.Len()], scoreY, y); err != nil {
 		return err
 	}
-	sumSquares(t, normY, scoreY)
+	norms(t, normY, scoreY)
 	cutStep(t, stepY, normY, eps, bound)
 
 	// |y-x-d(x)|^2 - |x-y-d(y)|^2 = -(d(x)+d(y)) . (d(y)-d(x) + 2(y-x)), which does not cancel.
@@ -219,9 +219,17 @@ func (k MALA) Advance(ctx context.Context, s *State) error {
 
 // cutStep sets dst to eps, or to what makes the drift as long as bound where it would be longer.
 func cutStep(t *table, dst, norm []float64, eps, bound float64) {
-	t.Sqrt(dst, norm)
-	t.Div.SV(dst, bound, dst)
+	t.Div.SV(dst, bound, norm)
 	t.Min.VS(dst, dst, eps)
+}
+
+// norms sets dst to the Euclidean norm of every point of x.
+func norms(t *table, dst []float64, x *lanes.Block) {
+	t.Mul.VV(dst, x.Row(0), x.Row(0))
+	for j := 1; j < x.Dim(); j++ {
+		t.FMA.VVV(dst, x.Row(j), x.Row(j), dst)
+	}
+	t.Sqrt(dst, dst)
 }
 
 // reject makes sure that moves to where the target fails are rejected, and counts them by cause. It is called

@@ -1,0 +1,6 @@
+//go:build race
+
+package mcmctest
+
+// raceDetector says that the race detector is at work, which allocates.
+const raceDetector = true
