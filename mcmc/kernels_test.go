@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/scorefield/infer/density"
 	"github.com/scorefield/infer/lanes"
 	"github.com/scorefield/infer/mcmc"
 	"github.com/scorefield/infer/score"
@@ -14,7 +15,7 @@ import (
 
 func TestMALADrawsFromTheDonut(t *testing.T) {
 	r := &mcmc.Run{
-		Start: mcmc.Normal{Coordinates: 2}, Kernel: mcmc.MALA{Density: donut}, Tune: true, Particles: 10_000, Seed: 1,
+		Start: mcmc.Normal{Coordinates: 2}, Kernel: mcmc.MALA{Density: density.Donut{}}, Tune: true, Particles: 10_000, Seed: 1,
 	}
 	x := to(t, r, 1000)
 	_, variance := moments(radii(x))
@@ -32,7 +33,7 @@ func TestMALADrawsFromTheDonut(t *testing.T) {
 // The stationary law of the unadjusted algorithm is not the donut's: its variance is 0.0236259, exact 0.0164597.
 func TestLangevinDrawsFromItsStationaryLaw(t *testing.T) {
 	r := &mcmc.Run{
-		Start: mcmc.Normal{Coordinates: 2}, Kernel: mcmc.Langevin{Score: score.Of(donut), Step: 1e-2}, Particles: 10_000, Seed: 1,
+		Start: mcmc.Normal{Coordinates: 2}, Kernel: mcmc.Langevin{Score: score.Of(density.Donut{}), Step: 1e-2}, Particles: 10_000, Seed: 1,
 	}
 	x := to(t, r, 1000)
 	mean, variance := moments(radii(x))
@@ -55,7 +56,7 @@ func TestMALAComesFromFarOut(t *testing.T) {
 		"radius 8":   mcmc.Points{X: circle, Name: "radius 8"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := &mcmc.Run{Start: start, Kernel: mcmc.MALA{Density: donut}, Tune: true, Particles: 10_000, Seed: 1}
+			r := &mcmc.Run{Start: start, Kernel: mcmc.MALA{Density: density.Donut{}}, Tune: true, Particles: 10_000, Seed: 1}
 			x := to(t, r, 1000)
 			_, variance := moments(radii(x))
 			within(t, "Var[r]", variance, 0.0155, 0.0174)
@@ -80,7 +81,7 @@ func TestMALAAcceptanceIsExact(t *testing.T) {
 		{mcmc.StepFull, 0, 0.920833}, {mcmc.StepHalf, 0, 0.971883}, {mcmc.StepFull, -1e8, 0.920833},
 	} {
 		r := &mcmc.Run{
-			Start: mcmc.Normal{Coordinates: 1}, Kernel: mcmc.MALA{Density: gaussian(1, c.offset), Step: 0.5, Convention: c.convention},
+			Start: mcmc.Normal{Coordinates: 1}, Kernel: mcmc.MALA{Density: gaussian(t, c.offset), Step: 0.5, Convention: c.convention},
 			Particles: 10_000, Seed: 1,
 		}
 		x := to(t, r, 1000)
@@ -102,7 +103,7 @@ func TestAGaussianKeepsItsLawUnderLangevin(t *testing.T) {
 	for convention, want := range map[mcmc.Convention]float64{mcmc.StepFull: 4.0 / 3, mcmc.StepHalf: 8.0 / 7} {
 		r := &mcmc.Run{
 			Start: mcmc.Normal{Coordinates: 1}, Particles: 10_000, Seed: 3,
-			Kernel: mcmc.Langevin{Score: score.Of(gaussian(1, 0)), Step: 0.5, Convention: convention},
+			Kernel: mcmc.Langevin{Score: score.Of(gaussian(t, 0)), Step: 0.5, Convention: convention},
 		}
 		x := to(t, r, 200)
 		_, variance := moments(x.Row(0)[:x.Len()])
@@ -115,14 +116,10 @@ func TestAGaussianKeepsItsLawUnderLangevin(t *testing.T) {
 }
 
 func TestABoundedSupportIsSampled(t *testing.T) {
-	uniform := target{1, func(g, x []float64) float64 {
-		g[0] = 0
-		if math.Abs(x[0]) < 1 {
-			return 0
-		}
-		g[0] = math.NaN() // as a careless gradient has it
-		return math.Inf(-1)
-	}}
+	uniform, err := density.Parse("where(abs(x[0]) < 1, 0, log(0))", 1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	r := &mcmc.Run{Start: mcmc.Normal{Coordinates: 1}, Kernel: mcmc.MALA{Density: uniform}, Tune: true, Particles: 10_000, Seed: 1}
 	x := to(t, r, 1000)
 	row := x.Row(0)[:x.Len()]
@@ -220,7 +217,7 @@ func TestBadStartsAreErrorsThatNameTheParticle(t *testing.T) {
 func TestBadSettingsAreErrors(t *testing.T) {
 	for _, step := range []float64{0, -1, math.NaN(), math.Inf(1)} {
 		for _, kernel := range []mcmc.Kernel{
-			mcmc.MALA{Density: donut, Step: step}, mcmc.Langevin{Score: score.Of(donut), Step: step},
+			mcmc.MALA{Density: density.Donut{}, Step: step}, mcmc.Langevin{Score: score.Of(density.Donut{}), Step: step},
 		} {
 			r := &mcmc.Run{Start: mcmc.Normal{Coordinates: 2}, Kernel: kernel, Particles: 10}
 			err := r.To(context.Background(), 1)
@@ -229,13 +226,13 @@ func TestBadSettingsAreErrors(t *testing.T) {
 			}
 		}
 	}
-	good := mcmc.MALA{Density: donut, Step: 0.01}
+	good := mcmc.MALA{Density: density.Donut{}, Step: 0.01}
 	for want, r := range map[string]*mcmc.Run{
 		"0 particles":              {Start: mcmc.Normal{Coordinates: 2}, Kernel: good},
 		"without a Start":          {Kernel: good, Particles: 1},
 		"without a Kernel":         {Start: mcmc.Normal{Coordinates: 2}, Particles: 1},
 		"start has 3 coordinates":  {Start: mcmc.Normal{Coordinates: 3}, Kernel: good, Particles: 1},
-		"cannot be tuned":          {Start: mcmc.Normal{Coordinates: 2}, Kernel: mcmc.Langevin{Score: score.Of(donut), Step: 1}, Tune: true, Particles: 1},
+		"cannot be tuned":          {Start: mcmc.Normal{Coordinates: 2}, Kernel: mcmc.Langevin{Score: score.Of(density.Donut{}), Step: 1}, Tune: true, Particles: 1},
 		"-1 workers":               {Start: mcmc.Normal{Coordinates: 2}, Kernel: good, Particles: 1, Workers: -1},
 		"inside its population":    {Start: mcmc.Normal{Coordinates: 2}, Kernel: good, Particles: 5, First: 8, Population: 10},
 		"particle 20 has no start": {Start: mcmc.Points{X: lanes.New(20, 2)}, Kernel: good, Particles: 40, BlockSize: 8},
@@ -253,7 +250,7 @@ func TestBadSettingsAreErrors(t *testing.T) {
 
 func TestALangevinStepThatIsTooLargeFailsTheRun(t *testing.T) {
 	r := &mcmc.Run{
-		Start: mcmc.Normal{Coordinates: 1}, Kernel: mcmc.Langevin{Score: score.Of(gaussian(1, 0)), Step: 1e9}, Particles: 100, Seed: 1,
+		Start: mcmc.Normal{Coordinates: 1}, Kernel: mcmc.Langevin{Score: score.Of(gaussian(t, 0)), Step: 1e9}, Particles: 100, Seed: 1,
 		Sink: newMemory(100, 1, 50),
 	}
 	err := r.To(context.Background(), 50)
@@ -266,23 +263,84 @@ func TestALangevinStepThatIsTooLargeFailsTheRun(t *testing.T) {
 	}
 }
 
-func TestAdvanceDoesNotAllocate(t *testing.T) {
-	ctx := context.Background()
-	for _, kernel := range []mcmc.Kernel{
-		mcmc.MALA{Density: donut, Step: 0.01}, mcmc.Langevin{Score: score.Of(donut), Step: 0.01},
-	} {
-		s := mcmc.NewState(kernel, 250, 0, 1)
-		if err := kernel.Init(ctx, s); err != nil {
+// Out of the support the gradient may be anything, a particle there moves by noise alone, and a move inside is taken.
+func TestParticlesComeInFromOutside(t *testing.T) {
+	half := target{1, func(g, x []float64) float64 {
+		if x[0] <= 0 {
+			g[0] = math.NaN()
+			return math.Inf(-1)
+		}
+		g[0] = -1
+		return -x[0]
+	}}
+	start := mcmc.Uniform{Low: []float64{-1}, High: []float64{1}}
+	r := &mcmc.Run{Start: start, Kernel: mcmc.MALA{Density: half, Step: 0.5}, Particles: 2000, Seed: 1}
+	to(t, r, 0)
+	if outside := r.Report().Outside; outside < 900 || outside > 1100 {
+		t.Fatalf("%d of 2000 start outside", outside)
+	}
+	x := to(t, r, 200)
+	report := r.Report()
+	if report.Outside != 0 || report.Rejected.OutOfSupport == 0 || report.Rejected.Numerical() != 0 {
+		t.Errorf("%+v", report)
+	}
+	mean, _ := moments(x.Row(0)[:x.Len()])
+	within(t, "mean of an exponential law", mean, 1-4.5/math.Sqrt(2000), 1+4.5/math.Sqrt(2000))
+}
+
+// Pilots have numbers of their own, and the step depends on the declared population, not on the shard.
+func TestTheStepDependsOnThePopulationOnly(t *testing.T) {
+	step := func(change func(*mcmc.Run)) float64 {
+		r := &mcmc.Run{Start: mcmc.Normal{Coordinates: 2}, Kernel: mcmc.MALA{Density: density.Donut{}}, Tune: true, Particles: 100, Seed: 1}
+		change(r)
+		to(t, r, 1)
+		return r.Report().Step
+	}
+	whole := step(func(*mcmc.Run) {})
+	if got := step(func(r *mcmc.Run) { r.First, r.Particles, r.Population = 40, 60, 100 }); got != whole {
+		t.Errorf("a shard has the step %v, the whole %v", got, whole)
+	}
+	if got := step(func(r *mcmc.Run) { r.Kernel = mcmc.MALA{Density: density.Donut{}, Step: 17} }); got != whole {
+		t.Errorf("the kernel's own step matters: %v, %v", got, whole)
+	}
+	if got := step(func(r *mcmc.Run) { r.Seed = 2 }); got == whole {
+		t.Error("the seed does not matter")
+	}
+	if a, b := step(func(r *mcmc.Run) { r.Particles = 256 }), step(func(r *mcmc.Run) { r.Particles = 1000 }); a != b {
+		t.Errorf("256 particles have the step %v, 1000 %v", a, b)
+	}
+	if half := step(func(r *mcmc.Run) { r.Kernel = mcmc.MALA{Density: density.Donut{}, Convention: mcmc.StepHalf} }); math.Abs(half/whole-2) > 1e-6 {
+		t.Errorf("half-step convention %v, full %v", half, whole)
+	}
+}
+
+// Whatever the scale of the density, tuning finds it, and a target that accepts everything ends at a number.
+func TestTuningFindsAnyScale(t *testing.T) {
+	for _, scale := range []float64{1e-12, 1e-3, 1, 1e5, 1e12} {
+		d, err := density.Parse("-(x[0]/s)^2/2", 1, map[string]float64{"s": scale})
+		if err != nil {
 			t.Fatal(err)
 		}
-		advance := func() {
-			if err := kernel.Advance(ctx, s); err != nil {
-				t.Fatal(err)
+		for _, spread := range []float64{1, 20} { // starts at the density's scale, and far out
+			start := mcmc.Normal{Scale: []float64{spread * scale}}
+			r := &mcmc.Run{Start: start, Kernel: mcmc.MALA{Density: d}, Tune: true, Particles: 1000, Seed: 1}
+			to(t, r, 50)
+			report := r.Report()
+			t.Logf("scale %g, spread %g: step %g, acceptance %.3f", scale, spread, report.Step, report.Acceptance)
+			if relative := report.Step / scale / scale; relative < 1.2 || relative > 2.2 {
+				t.Errorf("scale %g: step %g, that is %.2f of the variance", scale, report.Step, relative)
 			}
 		}
-		advance()
-		if n := testing.AllocsPerRun(50, advance); n != 0 {
-			t.Errorf("%T: %v allocations a call", kernel, n)
-		}
+	}
+	flat, err := density.Parse("0*x[0]", 1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &mcmc.Run{Start: mcmc.Normal{Coordinates: 1}, Kernel: mcmc.MALA{Density: flat}, Tune: true, Particles: 100, Seed: 1}
+	if err := r.To(context.Background(), 1); err != nil {
+		t.Error(err)
+	}
+	if step := r.Report().Step; !(step > 0) || math.IsInf(step, 0) {
+		t.Errorf("step %v", step)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/scorefield/infer/density"
 	"github.com/scorefield/infer/lanes"
 	"github.com/scorefield/infer/mcmc"
 )
@@ -60,12 +61,14 @@ var donut = target{2, func(g, x []float64) float64 {
 	return -(r - 2.6) * (r - 2.6) / 0.033
 }}
 
-// gaussian is N(0, sd^2) in one dimension, plus a constant.
-func gaussian(sd, offset float64) target {
-	return target{1, func(g, x []float64) float64 {
-		g[0] = -x[0] / (sd * sd)
-		return -x[0]*x[0]/(2*sd*sd) + offset
-	}}
+// gaussian is N(0, 1), plus a constant.
+func gaussian(t *testing.T, offset float64) *density.Text {
+	t.Helper()
+	d, err := density.Parse("-x[0]^2/2 + c", 1, map[string]float64{"c": offset})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 // memory is a sink for tests: the draws of one transition.

@@ -113,10 +113,10 @@ func (c *kernelSuite) dimension() error {
 	k := c.healthy()
 	carried, scratch := k.Columns()
 	if k.Dim() < 1 || carried < 0 || scratch < 0 {
-		return fmt.Errorf("Dim %d, %d carried columns, %d of scratch", k.Dim(), carried, scratch)
+		return fmt.Errorf("the kernel has Dim %d, %d carried columns, %d of scratch", k.Dim(), carried, scratch)
 	}
 	if k.Dim() != c.Start.Dim() {
-		return fmt.Errorf("Dim %d, and the start has %d", k.Dim(), c.Start.Dim())
+		return fmt.Errorf("the kernel has Dim %d, and the start has %d", k.Dim(), c.Start.Dim())
 	}
 	s, err := c.state(k, someParticles, 0)
 	if err != nil {
