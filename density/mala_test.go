@@ -30,9 +30,8 @@ func malaRun(t *testing.T, d density.Differentiable, start mcmc.Sampler, transit
 // mannWhitney is the z-score of whether the values of a tend to be larger than those of b: the sum of their ranks.
 func mannWhitney(a, b []float64) float64 {
 	type value struct {
-		v    float64
-		ofA  bool
-		rank float64
+		v   float64
+		ofA bool
 	}
 	all := make([]value, 0, len(a)+len(b))
 	for _, v := range a {

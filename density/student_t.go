@@ -22,7 +22,7 @@ type StudentT struct {
 	Freedom     float64 // degrees of freedom, positive; 0 means 5
 }
 
-var studentTs graphs[StudentT]
+var studentGraphs graphs[StudentT]
 
 func (d StudentT) freedom() float64 { return cmp.Or(d.Freedom, 5) }
 
@@ -49,16 +49,16 @@ func (d StudentT) Apply(x autodiff.Value) autodiff.Value {
 
 // LogProb implements [Density].
 func (d StudentT) LogProb(ctx context.Context, logp []float64, x *lanes.Block) error {
-	return studentTs.logProb(ctx, d, logp, x)
+	return studentGraphs.logProb(ctx, d, logp, x)
 }
 
 // LogProbGrad implements [Differentiable].
 func (d StudentT) LogProbGrad(ctx context.Context, logp []float64, grad, x *lanes.Block) error {
-	return studentTs.logProbGrad(ctx, d, logp, grad, x)
+	return studentGraphs.logProbGrad(ctx, d, logp, grad, x)
 }
 
 // Lanes implements [Laner].
-func (d StudentT) Lanes() int { return studentTs.lanes(d) }
+func (d StudentT) Lanes() int { return studentGraphs.lanes(d) }
 
 // Sample implements [Exact]: z / sqrt(2 G/Freedom) with G from the gamma law of shape Freedom/2. Step 0 holds the
 // normal numbers z, the steps from 1 on belong to G.

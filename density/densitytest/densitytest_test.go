@@ -321,14 +321,14 @@ func brokenDensities() map[string]struct {
 			garbage.Store(&fresh)
 		}), densitytest.Allocations),
 		"draws by the place in the block": one(broken{sample: func(dst *lanes.Block, stream random.Stream, first uint64) error {
-			return normal{}.Sample(nil, dst, stream, 0)
+			return normal{}.Sample(context.Background(), dst, stream, 0)
 		}}, densitytest.Draws),
 		"draws without the stream": one(broken{sample: func(dst *lanes.Block, _ random.Stream, first uint64) error {
-			return normal{}.Sample(nil, dst, random.New(1, random.Exact), first)
+			return normal{}.Sample(context.Background(), dst, random.New(1, random.Exact), first)
 		}}, densitytest.Draws),
 		"adds to the block it draws into": one(broken{sample: func(dst *lanes.Block, stream random.Stream, first uint64) error {
 			old := slices.Clone(dst.Row(0))
-			if err := (normal{}).Sample(nil, dst, stream, first); err != nil {
+			if err := (normal{}).Sample(context.Background(), dst, stream, first); err != nil {
 				return err
 			}
 			for i, v := range old {
@@ -348,7 +348,7 @@ func brokenDensities() map[string]struct {
 		"claims too few means":    one(broken{mean: []float64{0}}, densitytest.Moments),
 		"claims another entropy":  one(broken{entropy: 0.1}, densitytest.Entropy),
 		"draws from another law": one(broken{sample: func(dst *lanes.Block, stream random.Stream, first uint64) error {
-			if err := (normal{}).Sample(nil, dst, stream, first); err != nil {
+			if err := (normal{}).Sample(context.Background(), dst, stream, first); err != nil {
 				return err
 			}
 			for i := range dst.Row(0) {
@@ -361,8 +361,7 @@ func brokenDensities() map[string]struct {
 
 // recorder is a T that remembers which checks failed.
 type recorder struct {
-	failed   map[string][]string
-	messages []string
+	failed map[string][]string
 }
 
 func (*recorder) Helper() {}
