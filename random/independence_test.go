@@ -119,7 +119,7 @@ func TestNestedLabelsNeitherCommuteNorCancel(t *testing.T) {
 		if first(s.Sub(a).Sub(a)) == first(s) {
 			t.Errorf("Sub(%d) twice gives the stream back", a)
 		}
-		if first(s.Sub(a)) != first(s.Sub(a)) || first(s.Sub(a)) != first(random.New(9, random.Pilot).Sub(a)) {
+		if again := first(s.Sub(a)); again != first(s.Sub(a)) || again != first(random.New(9, random.Pilot).Sub(a)) {
 			t.Errorf("Sub(%d) is not always the same stream", a)
 		}
 		for _, b := range labels {

@@ -182,9 +182,7 @@ func (e *emitter) operand(v *value, copy int) (o Op, suffix string) {
 }
 
 func (e *emitter) releaseTemporaries() {
-	for _, t := range e.temporary {
-		e.free[0] = append(e.free[0], t)
-	}
+	e.free[0] = append(e.free[0], e.temporary...)
 	e.temporary = nil
 }
 
