@@ -15,7 +15,8 @@ import (
 // to the same bits. The cut into blocks and the tuned step are those of the checkpoint. Another target, start,
 // kernel, seed or epoch than the checkpoint's is a [DifferentRunError] that names the difference.
 //
-// It returns the transition of the particle that is least far.
+// It returns how far the particles are on average, rounded down to a whole transition: blocks run one after the
+// other, so the particle that is least far is mostly at 0.
 func (r *Run) Resume(ctx context.Context, path string) (uint64, error) {
 	if r.blocks != nil {
 		return 0, fmt.Errorf("mcmc: resume of a run that has begun: resume a new one")
@@ -35,7 +36,7 @@ func (r *Run) Resume(ctx context.Context, path string) (uint64, error) {
 		}
 		return 0, fmt.Errorf("resume from %s: %w", path, err)
 	}
-	return r.slowest(), nil
+	return r.travelled() / uint64(r.Particles), nil
 }
 
 func (r *Run) restore(ctx context.Context, sections map[string][]byte) error {

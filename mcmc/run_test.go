@@ -153,7 +153,7 @@ func TestAStoppedRunGoesOnToTheSameBits(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					t.Logf("resumed, the slowest particles at transition %d", at)
+					t.Logf("resumed, at transition (mean) %d", at)
 				}
 				err := r.To(ctx, someSteps)
 				if err == nil {

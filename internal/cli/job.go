@@ -101,6 +101,6 @@ func (j *job) takeUp(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	fmt.Fprintf(j.s.err, "infer: resuming at step %d of %d from %s\n", at, j.set.Steps, j.Checkpoint)
+	fmt.Fprintf(j.s.err, "infer: resuming at step %d of %d (mean over particles) from %s\n", at, j.set.Steps, j.Checkpoint)
 	return nil
 }
