@@ -208,7 +208,7 @@ func (b *block) rows() [][]float64 {
 }
 
 // take copies a block, which the caller holds, into its places. Blocks have places of their own.
-func (shot *snapshot) take(r *Run, b *block, due uint64) {
+func (shot *snapshot) take(r *Run, b *block) {
 	s := b.state
 	first := int(s.First - r.First)
 	for c, row := range b.rows() {
@@ -228,7 +228,6 @@ func (shot *snapshot) take(r *Run, b *block, due uint64) {
 	} {
 		binary.LittleEndian.PutUint64(at[8*i:], v)
 	}
-	b.saved = due
 	shot.missing.Add(-1)
 }
 
@@ -236,19 +235,20 @@ func (shot *snapshot) take(r *Run, b *block, due uint64) {
 // between two steps, the others from here. It gives up when end is closed.
 func (r *Run) saveBeside(end <-chan struct{}) error {
 	shot := r.newSnapshot()
-	r.saving = shot
-	due := r.due.Add(1)
+	r.saving.Store(shot)
+	defer r.saving.Store(nil)
 	for {
 		for _, b := range r.blocks {
 			if b.mu.TryLock() {
-				if b.saved != due {
-					shot.take(r, b, due)
+				if b.saved != shot {
+					shot.take(r, b)
+					b.saved = shot
 				}
 				b.mu.Unlock()
 			}
 		}
 		if shot.missing.Load() == 0 {
-			return r.write(shot)
+			break
 		}
 		select {
 		case <-end:
@@ -256,13 +256,17 @@ func (r *Run) saveBeside(end <-chan struct{}) error {
 		case <-time.After(200 * time.Microsecond):
 		}
 	}
+	r.saving.Store(nil)
+	err := r.write(shot)
+	shot.columns = nil // blocks remember the snapshot, not what was in it
+	return err
 }
 
 // save writes a checkpoint while no worker is at work.
 func (r *Run) save() error {
 	shot := r.newSnapshot()
 	for _, b := range r.blocks {
-		shot.take(r, b, r.due.Load())
+		shot.take(r, b)
 	}
 	return r.write(shot)
 }

@@ -58,8 +58,7 @@ type Run struct {
 	done     []parallel.Counter // particle transitions, by worker
 	begun    bool               // every block has its start
 	identity identity
-	due      atomic.Uint64 // number of the newest checkpoint asked for
-	saving   *snapshot     // the checkpoint that blocks publish into
+	saving   atomic.Pointer[snapshot] // the checkpoint that blocks publish into, or nil
 }
 
 // Progress is how far a run is.
@@ -77,7 +76,7 @@ type block struct {
 	ready  bool         // the start is drawn and the kernel initialised
 	put    bool         // the sink has had the draws of the present transition
 	looked bool         // the looks of the present transition are taken
-	saved  uint64       // number of the newest checkpoint the block is in
+	saved  *snapshot    // the checkpoint in the making that the block is already in
 }
 
 // worker is what a goroutine needs, and keeps from block to block.
@@ -112,7 +111,7 @@ func (r *Run) To(ctx context.Context, t uint64) error {
 	if err := r.prepare(ctx); err != nil {
 		return err
 	}
-	if err := r.begin(ctx); err != nil {
+	if err := r.begin(ctx, t); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -126,13 +125,15 @@ func (r *Run) To(ctx context.Context, t uint64) error {
 		if saved != nil {
 			return saved // it stopped the others
 		}
-		if stopped := ctx.Err(); stopped != nil {
-			err = &StoppedError{Transition: r.slowest(), Asked: t, Err: context.Cause(ctx)}
+		stopped := &StoppedError{Transition: r.slowest(), Asked: t, Err: context.Cause(ctx)}
+		if ctx.Err() != nil {
+			err = stopped
 		}
 		if r.Checkpoint != "" {
 			if failed := r.save(); failed != nil {
 				return fmt.Errorf("%w; and no checkpoint could be written: %w", err, failed)
 			}
+			stopped.Saved = true
 		}
 		return err
 	}
@@ -146,6 +147,7 @@ func (r *Run) To(ctx context.Context, t uint64) error {
 type StoppedError struct {
 	Transition uint64 // that of the particle that is least far
 	Asked      uint64
+	Saved      bool  // the checkpoint has what is done
 	Err        error // why the context ended
 }
 
@@ -156,7 +158,7 @@ func (e *StoppedError) Error() string {
 func (e *StoppedError) Unwrap() error { return e.Err }
 
 // begin draws the starts of the blocks that have none.
-func (r *Run) begin(ctx context.Context) error {
+func (r *Run) begin(ctx context.Context, t uint64) error {
 	if r.begun {
 		return nil
 	}
@@ -168,7 +170,7 @@ func (r *Run) begin(ctx context.Context) error {
 			return nil
 		}
 		if err := ctx.Err(); err != nil {
-			return &StoppedError{Err: context.Cause(ctx)}
+			return &StoppedError{Asked: t, Err: context.Cause(ctx)}
 		}
 		s := b.state
 		s.attach(r.workers[worker].scratchFor(s.Len(), scratch))
@@ -205,8 +207,9 @@ func (r *Run) advance(ctx context.Context, number int, b *block, t uint64) error
 	s.Until = max(t, s.Transition)
 	n := uint64(s.Len())
 	for {
-		if due := r.due.Load(); due != b.saved {
-			r.saving.take(r, b, due)
+		if shot := r.saving.Load(); shot != nil && shot != b.saved {
+			shot.take(r, b)
+			b.saved = shot
 		}
 		if err := r.note(ctx, b); err != nil {
 			return particles(s, err)

@@ -74,7 +74,7 @@ func (w *Watch) farStart(ctx context.Context, end population, n int) (*farStart,
 	}
 	f := &farStart{inside: lanes.New(n, dim)}
 	for j, column := range end.x {
-		sorted := finiteSorted(column)
+		sorted := finiteSorted(thin(column, mostSorted))
 		scale := farTimes * max(width(sorted), width(finiteSorted(began.Row(j)[:n])))
 		if !(scale > 0) {
 			scale = farTimes
