@@ -143,6 +143,8 @@ func TestAStoppedRunGoesOnToTheSameBits(t *testing.T) {
 				r.Checkpoint, r.Workers, r.BlockSize = path, 1+try%3, 100+50*(try%4)
 				sink := newMemory(someParticles, 2, someSteps)
 				r.Sink = sink
+				look := everyOne{&everyTen{}}
+				r.Looks = []mcmc.Look{look}
 				calls := 150
 				if try == 0 {
 					calls = 450 // pilots take 301
@@ -159,6 +161,11 @@ func TestAStoppedRunGoesOnToTheSameBits(t *testing.T) {
 				if err == nil {
 					if got := sum(sink.x); got != want {
 						t.Errorf("after %d stops %s, undisturbed %s", stops, got, want)
+					}
+					for i, looks := range r.LookColumns(look)[1] {
+						if looks != someSteps+1 {
+							t.Fatalf("particle %d: %v looks in %d transitions", i, looks, someSteps)
+						}
 					}
 					if report := r.Report(); report.Transition != someSteps || report.Evaluations != someParticles*(someSteps+1) {
 						t.Errorf("%+v", report)
@@ -193,52 +200,48 @@ func TestAStoppedRunGoesOnInTheSameProcess(t *testing.T) {
 	}
 }
 
-func TestCheckpointsAtIntervals(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "ckpt")
-	slow := donut
-	slow.f = func(g, x []float64) float64 {
-		time.Sleep(time.Microsecond)
-		return donut.f(g, x)
+// copying is a sink that, when a checkpoint is about to be written, keeps a copy of the one before.
+type copying struct {
+	*memory
+	path   string
+	copies [][]byte
+	count  atomic.Int64
+}
+
+func (c *copying) Sync() error {
+	if data, err := os.ReadFile(c.path); err == nil {
+		c.copies = append(c.copies, data)
+		c.count.Add(1)
 	}
+	return nil
+}
+
+func TestCheckpointsAtIntervals(t *testing.T) {
+	const steps, enough = 150, 5
+	path := filepath.Join(t.TempDir(), "ckpt")
+	sink := &copying{memory: newMemory(16, 2, steps), path: path}
+	slow := target{2, func(g, x []float64) float64 {
+		if sink.count.Load() < enough {
+			time.Sleep(200 * time.Microsecond)
+		}
+		return donut.f(g, x)
+	}}
 	run := func() *mcmc.Run {
 		return &mcmc.Run{
 			Start: mcmc.Normal{Coordinates: 2}, Kernel: mcmc.MALA{Density: slow, Step: 0.01}, Particles: 16, Seed: 1, BlockSize: 8, Workers: 2,
-			Checkpoint: path, CheckpointEvery: 2 * time.Millisecond,
+			Checkpoint: path, CheckpointEvery: time.Millisecond,
 		}
 	}
-	const steps = 150
-	var copies [][]byte
 	r := run()
-	sink := newMemory(16, 2, steps)
 	r.Sink = sink
-	watch, stop := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(watch)
-		for {
-			select {
-			case <-stop:
-				return
-			case <-time.After(3 * time.Millisecond):
-			}
-			if data, err := os.ReadFile(path); err == nil {
-				copies = append(copies, data)
-			}
-		}
-	}()
 	want := sum(to(t, r, steps))
-	close(stop)
-	<-watch
-	if len(copies) < 3 || sink.sync < 3 {
-		t.Fatalf("%d checkpoints seen, %d syncs of the sink", len(copies), sink.sync)
-	}
 	late := 0
-	for _, data := range copies {
+	for _, data := range sink.copies {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		r := run()
-		r.CheckpointEvery = 0
-		r.Kernel = mcmc.MALA{Density: donut, Step: 0.01}
+		r.Kernel, r.CheckpointEvery = mcmc.MALA{Density: donut, Step: 0.01}, 0
 		at, err := r.Resume(context.Background(), path)
 		if err != nil {
 			t.Fatal(err)
@@ -250,9 +253,9 @@ func TestCheckpointsAtIntervals(t *testing.T) {
 			t.Errorf("from transition %d: %s, want %s", at, got, want)
 		}
 	}
-	t.Logf("%d checkpoints, %d later than transition 0", len(copies), late)
-	if late == 0 {
-		t.Error("every checkpoint is of transition 0")
+	t.Logf("%d checkpoints, %d later than transition 0", len(sink.copies), late)
+	if len(sink.copies) == 0 || late == 0 {
+		t.Errorf("%d checkpoints, %d later than transition 0", len(sink.copies), late)
 	}
 }
 
@@ -327,6 +330,11 @@ func (l *everyTen) Look(_ context.Context, s *mcmc.State, columns [][]float64) e
 	}
 	return nil
 }
+
+// everyOne looks at every transition.
+type everyOne struct{ *everyTen }
+
+func (everyOne) At(uint64) bool { return true }
 
 func TestLooksAreTakenOnceEach(t *testing.T) {
 	for name, run := range settings() {
