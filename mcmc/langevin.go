@@ -143,10 +143,3 @@ func targetName(target any) string {
 	}
 	return ""
 }
-
-// fill sets every value of a row.
-func fill(row []float64, value float64) {
-	for i := range row {
-		row[i] = value
-	}
-}

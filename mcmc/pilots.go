@@ -103,6 +103,13 @@ func tune(ctx context.Context, r *Run) (Tunable, Tuning, error) {
 	return kernel.WithStep(tuning.Step), tuning, nil
 }
 
+// fill sets every value of a row.
+func fill(row []float64, value float64) {
+	for i := range row {
+		row[i] = value
+	}
+}
+
 func probabilities(s *State) []float64 { return s.Probability }
 
 // assembled is the whole population as one state.

@@ -413,3 +413,23 @@ func TestProgressIsReportedAndEndsAtTheTotal(t *testing.T) {
 		t.Errorf("last call %+v, want %+v", last, want)
 	}
 }
+
+// No two particles are alike, and no particle of one seed is one of another.
+func TestParticlesAreAllDifferent(t *testing.T) {
+	for name, run := range settings() {
+		seen := map[[2]float64]string{}
+		for seed := range uint64(3) {
+			r := run()
+			r.Seed = seed
+			x := to(t, r, someSteps)
+			for i := range x.Len() {
+				point := [2]float64{x.Row(0)[i], x.Row(1)[i]}
+				me := fmt.Sprintf("particle %d of seed %d", i, seed)
+				if other, twice := seen[point]; twice {
+					t.Fatalf("%s: %s and %s are both at %v", name, other, me, point)
+				}
+				seen[point] = me
+			}
+		}
+	}
+}
