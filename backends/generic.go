@@ -44,6 +44,23 @@ var Generic = Table{
 	Accept:      acceptGeneric,
 	Uniform32:   uniform32Generic,
 	Normal32:    normal32Generic,
+	F32: Table32{
+		Neg:       neg32Generic,
+		Abs:       abs32Generic,
+		Sqrt:      sqrt32Generic,
+		Add:       Binary32{VV: add32VVGeneric, VS: add32VSGeneric, SV: add32SVGeneric},
+		Sub:       Binary32{VV: sub32VVGeneric, VS: sub32VSGeneric, SV: sub32SVGeneric},
+		Mul:       Binary32{VV: mul32VVGeneric, VS: mul32VSGeneric, SV: mul32SVGeneric},
+		Div:       Binary32{VV: div32VVGeneric, VS: div32VSGeneric, SV: div32SVGeneric},
+		Min:       Binary32{VV: min32VVGeneric, VS: min32VSGeneric, SV: min32SVGeneric},
+		Max:       Binary32{VV: max32VVGeneric, VS: max32VSGeneric, SV: max32SVGeneric},
+		Less:      Binary32{VV: less32VVGeneric, VS: less32VSGeneric, SV: less32SVGeneric},
+		LessEqual: Binary32{VV: lessEqual32VVGeneric, VS: lessEqual32VSGeneric, SV: lessEqual32SVGeneric},
+		Equal:     Binary32{VV: equal32VVGeneric, VS: equal32VSGeneric, SV: equal32SVGeneric},
+		FMA:       Ternary32{VVV: fma32VVVGeneric, VVS: fma32VVSGeneric, VSV: fma32VSVGeneric, VSS: fma32VSSGeneric},
+		Where:     Ternary32{VVV: pick32VVVGeneric, VVS: pick32VVSGeneric, VSV: pick32VSVGeneric, VSS: pick32VSSGeneric},
+		Adam:      adam32Generic,
+	},
 }
 
 func negGeneric(dst []float64, a []float64) {
@@ -512,5 +529,278 @@ func normal32Generic(z0 []float32, z1 []float32, z2 []float32, z3 []float32, key
 	z1, z2, z3 = z1[:len(z0)], z2[:len(z0)], z3[:len(z0)]
 	for i := range z0 {
 		z0[i], z1[i], z2[i], z3[i] = normal32(key, particle+uint64(i), step, slot)
+	}
+}
+
+func neg32Generic(dst []float32, a []float32) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = neg32(a[i])
+	}
+}
+
+func abs32Generic(dst []float32, a []float32) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = abs32(a[i])
+	}
+}
+
+func sqrt32Generic(dst []float32, a []float32) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = sqrt32(a[i])
+	}
+}
+
+func add32VVGeneric(dst []float32, a []float32, b []float32) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		dst[i] = add32(a[i], b[i])
+	}
+}
+
+func add32VSGeneric(dst []float32, a []float32, b float32) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = add32(a[i], b)
+	}
+}
+
+func add32SVGeneric(dst []float32, a float32, b []float32) {
+	b = b[:len(dst)]
+	for i := range dst {
+		dst[i] = add32(a, b[i])
+	}
+}
+
+func sub32VVGeneric(dst []float32, a []float32, b []float32) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		dst[i] = sub32(a[i], b[i])
+	}
+}
+
+func sub32VSGeneric(dst []float32, a []float32, b float32) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = sub32(a[i], b)
+	}
+}
+
+func sub32SVGeneric(dst []float32, a float32, b []float32) {
+	b = b[:len(dst)]
+	for i := range dst {
+		dst[i] = sub32(a, b[i])
+	}
+}
+
+func mul32VVGeneric(dst []float32, a []float32, b []float32) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		dst[i] = mul32(a[i], b[i])
+	}
+}
+
+func mul32VSGeneric(dst []float32, a []float32, b float32) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = mul32(a[i], b)
+	}
+}
+
+func mul32SVGeneric(dst []float32, a float32, b []float32) {
+	b = b[:len(dst)]
+	for i := range dst {
+		dst[i] = mul32(a, b[i])
+	}
+}
+
+func div32VVGeneric(dst []float32, a []float32, b []float32) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		dst[i] = div32(a[i], b[i])
+	}
+}
+
+func div32VSGeneric(dst []float32, a []float32, b float32) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = div32(a[i], b)
+	}
+}
+
+func div32SVGeneric(dst []float32, a float32, b []float32) {
+	b = b[:len(dst)]
+	for i := range dst {
+		dst[i] = div32(a, b[i])
+	}
+}
+
+func min32VVGeneric(dst []float32, a []float32, b []float32) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		dst[i] = min32(a[i], b[i])
+	}
+}
+
+func min32VSGeneric(dst []float32, a []float32, b float32) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = min32(a[i], b)
+	}
+}
+
+func min32SVGeneric(dst []float32, a float32, b []float32) {
+	b = b[:len(dst)]
+	for i := range dst {
+		dst[i] = min32(a, b[i])
+	}
+}
+
+func max32VVGeneric(dst []float32, a []float32, b []float32) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		dst[i] = max32(a[i], b[i])
+	}
+}
+
+func max32VSGeneric(dst []float32, a []float32, b float32) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = max32(a[i], b)
+	}
+}
+
+func max32SVGeneric(dst []float32, a float32, b []float32) {
+	b = b[:len(dst)]
+	for i := range dst {
+		dst[i] = max32(a, b[i])
+	}
+}
+
+func less32VVGeneric(dst []float32, a []float32, b []float32) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		dst[i] = less32(a[i], b[i])
+	}
+}
+
+func less32VSGeneric(dst []float32, a []float32, b float32) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = less32(a[i], b)
+	}
+}
+
+func less32SVGeneric(dst []float32, a float32, b []float32) {
+	b = b[:len(dst)]
+	for i := range dst {
+		dst[i] = less32(a, b[i])
+	}
+}
+
+func lessEqual32VVGeneric(dst []float32, a []float32, b []float32) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		dst[i] = lessEqual32(a[i], b[i])
+	}
+}
+
+func lessEqual32VSGeneric(dst []float32, a []float32, b float32) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = lessEqual32(a[i], b)
+	}
+}
+
+func lessEqual32SVGeneric(dst []float32, a float32, b []float32) {
+	b = b[:len(dst)]
+	for i := range dst {
+		dst[i] = lessEqual32(a, b[i])
+	}
+}
+
+func equal32VVGeneric(dst []float32, a []float32, b []float32) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		dst[i] = equal32(a[i], b[i])
+	}
+}
+
+func equal32VSGeneric(dst []float32, a []float32, b float32) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = equal32(a[i], b)
+	}
+}
+
+func equal32SVGeneric(dst []float32, a float32, b []float32) {
+	b = b[:len(dst)]
+	for i := range dst {
+		dst[i] = equal32(a, b[i])
+	}
+}
+
+func fma32VVVGeneric(dst []float32, a []float32, b []float32, c []float32) {
+	a, b, c = a[:len(dst)], b[:len(dst)], c[:len(dst)]
+	for i := range dst {
+		dst[i] = fma32(a[i], b[i], c[i])
+	}
+}
+
+func fma32VVSGeneric(dst []float32, a []float32, b []float32, c float32) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		dst[i] = fma32(a[i], b[i], c)
+	}
+}
+
+func fma32VSVGeneric(dst []float32, a []float32, b float32, c []float32) {
+	a, c = a[:len(dst)], c[:len(dst)]
+	for i := range dst {
+		dst[i] = fma32(a[i], b, c[i])
+	}
+}
+
+func fma32VSSGeneric(dst []float32, a []float32, b float32, c float32) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = fma32(a[i], b, c)
+	}
+}
+
+func pick32VVVGeneric(dst []float32, a []float32, b []float32, c []float32) {
+	a, b, c = a[:len(dst)], b[:len(dst)], c[:len(dst)]
+	for i := range dst {
+		dst[i] = pick32(a[i], b[i], c[i])
+	}
+}
+
+func pick32VVSGeneric(dst []float32, a []float32, b []float32, c float32) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		dst[i] = pick32(a[i], b[i], c)
+	}
+}
+
+func pick32VSVGeneric(dst []float32, a []float32, b float32, c []float32) {
+	a, c = a[:len(dst)], c[:len(dst)]
+	for i := range dst {
+		dst[i] = pick32(a[i], b, c[i])
+	}
+}
+
+func pick32VSSGeneric(dst []float32, a []float32, b float32, c float32) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = pick32(a[i], b, c)
+	}
+}
+
+func adam32Generic(p []float32, m []float32, v []float32, gradient []float32, first float32, second float32, size float32, correction float32, epsilon float32, decay float32) {
+	m, v, gradient = m[:len(p)], v[:len(p)], gradient[:len(p)]
+	for i := range p {
+		p[i], m[i], v[i] = adam32(p[i], m[i], v[i], gradient[i], first, second, size, correction, epsilon, decay)
 	}
 }

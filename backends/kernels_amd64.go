@@ -45,6 +45,23 @@ var tableAVX2 = Table{
 	Accept:      acceptAVX2,
 	Uniform32:   uniform32AVX2,
 	Normal32:    normal32AVX2,
+	F32: Table32{
+		Neg:       neg32AVX2,
+		Abs:       abs32AVX2,
+		Sqrt:      sqrt32AVX2,
+		Add:       Binary32{VV: add32VVAVX2, VS: add32VSAVX2, SV: add32SVAVX2},
+		Sub:       Binary32{VV: sub32VVAVX2, VS: sub32VSAVX2, SV: sub32SVAVX2},
+		Mul:       Binary32{VV: mul32VVAVX2, VS: mul32VSAVX2, SV: mul32SVAVX2},
+		Div:       Binary32{VV: div32VVAVX2, VS: div32VSAVX2, SV: div32SVAVX2},
+		Min:       Binary32{VV: min32VVAVX2, VS: min32VSAVX2, SV: min32SVAVX2},
+		Max:       Binary32{VV: max32VVAVX2, VS: max32VSAVX2, SV: max32SVAVX2},
+		Less:      Binary32{VV: less32VVAVX2, VS: less32VSAVX2, SV: less32SVAVX2},
+		LessEqual: Binary32{VV: lessEqual32VVAVX2, VS: lessEqual32VSAVX2, SV: lessEqual32SVAVX2},
+		Equal:     Binary32{VV: equal32VVAVX2, VS: equal32VSAVX2, SV: equal32SVAVX2},
+		FMA:       Ternary32{VVV: fma32VVVAVX2, VVS: fma32VVSAVX2, VSV: fma32VSVAVX2, VSS: fma32VSSAVX2},
+		Where:     Ternary32{VVV: pick32VVVAVX2, VVS: pick32VVSAVX2, VSV: pick32VSVAVX2, VSS: pick32VSSAVX2},
+		Adam:      adam32AVX2,
+	},
 }
 
 var tableAVX512 = Table{
@@ -88,6 +105,23 @@ var tableAVX512 = Table{
 	Accept:      acceptAVX512,
 	Uniform32:   uniform32AVX512,
 	Normal32:    normal32AVX512,
+	F32: Table32{
+		Neg:       neg32AVX512,
+		Abs:       abs32AVX512,
+		Sqrt:      sqrt32AVX512,
+		Add:       Binary32{VV: add32VVAVX512, VS: add32VSAVX512, SV: add32SVAVX512},
+		Sub:       Binary32{VV: sub32VVAVX512, VS: sub32VSAVX512, SV: sub32SVAVX512},
+		Mul:       Binary32{VV: mul32VVAVX512, VS: mul32VSAVX512, SV: mul32SVAVX512},
+		Div:       Binary32{VV: div32VVAVX512, VS: div32VSAVX512, SV: div32SVAVX512},
+		Min:       Binary32{VV: min32VVAVX512, VS: min32VSAVX512, SV: min32SVAVX512},
+		Max:       Binary32{VV: max32VVAVX512, VS: max32VSAVX512, SV: max32SVAVX512},
+		Less:      Binary32{VV: less32VVAVX512, VS: less32VSAVX512, SV: less32SVAVX512},
+		LessEqual: Binary32{VV: lessEqual32VVAVX512, VS: lessEqual32VSAVX512, SV: lessEqual32SVAVX512},
+		Equal:     Binary32{VV: equal32VVAVX512, VS: equal32VSAVX512, SV: equal32SVAVX512},
+		FMA:       Ternary32{VVV: fma32VVVAVX512, VVS: fma32VVSAVX512, VSV: fma32VSVAVX512, VSS: fma32VSSAVX512},
+		Where:     Ternary32{VVV: pick32VVVAVX512, VVS: pick32VVSAVX512, VSV: pick32VSVAVX512, VSS: pick32VSSAVX512},
+		Adam:      adam32AVX512,
+	},
 }
 
 func negAVX2(dst []float64, a []float64) {
@@ -1291,6 +1325,710 @@ func normal32AVX2(z0 []float32, z1 []float32, z2 []float32, z3 []float32, key *K
 	copy(z3[whole:], z3Tail[:])
 }
 
+func neg32AVX2(dst []float32, a []float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		neg32AVX2Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	neg32AVX2Vectors(&dstTail[0], &aTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func abs32AVX2(dst []float32, a []float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		abs32AVX2Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	abs32AVX2Vectors(&dstTail[0], &aTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func sqrt32AVX2(dst []float32, a []float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		sqrt32AVX2Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	sqrt32AVX2Vectors(&dstTail[0], &aTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func add32VVAVX2(dst []float32, a []float32, b []float32) {
+	n := len(dst)
+	a, b = a[:n], b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		add32VVAVX2Vectors(&dst[0], &a[0], &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var bTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(bTail[:], b[whole:])
+	add32VVAVX2Vectors(&dstTail[0], &aTail[0], &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func add32VSAVX2(dst []float32, a []float32, b float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		add32VSAVX2Vectors(&dst[0], &a[0], b, whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	add32VSAVX2Vectors(&dstTail[0], &aTail[0], b, 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func add32SVAVX2(dst []float32, a float32, b []float32) {
+	n := len(dst)
+	b = b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		add32SVAVX2Vectors(&dst[0], a, &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var bTail [16]float32
+	copy(bTail[:], b[whole:])
+	add32SVAVX2Vectors(&dstTail[0], a, &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func sub32VVAVX2(dst []float32, a []float32, b []float32) {
+	n := len(dst)
+	a, b = a[:n], b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		sub32VVAVX2Vectors(&dst[0], &a[0], &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var bTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(bTail[:], b[whole:])
+	sub32VVAVX2Vectors(&dstTail[0], &aTail[0], &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func sub32VSAVX2(dst []float32, a []float32, b float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		sub32VSAVX2Vectors(&dst[0], &a[0], b, whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	sub32VSAVX2Vectors(&dstTail[0], &aTail[0], b, 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func sub32SVAVX2(dst []float32, a float32, b []float32) {
+	n := len(dst)
+	b = b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		sub32SVAVX2Vectors(&dst[0], a, &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var bTail [16]float32
+	copy(bTail[:], b[whole:])
+	sub32SVAVX2Vectors(&dstTail[0], a, &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func mul32VVAVX2(dst []float32, a []float32, b []float32) {
+	n := len(dst)
+	a, b = a[:n], b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		mul32VVAVX2Vectors(&dst[0], &a[0], &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var bTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(bTail[:], b[whole:])
+	mul32VVAVX2Vectors(&dstTail[0], &aTail[0], &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func mul32VSAVX2(dst []float32, a []float32, b float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		mul32VSAVX2Vectors(&dst[0], &a[0], b, whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	mul32VSAVX2Vectors(&dstTail[0], &aTail[0], b, 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func mul32SVAVX2(dst []float32, a float32, b []float32) {
+	n := len(dst)
+	b = b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		mul32SVAVX2Vectors(&dst[0], a, &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var bTail [16]float32
+	copy(bTail[:], b[whole:])
+	mul32SVAVX2Vectors(&dstTail[0], a, &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func div32VVAVX2(dst []float32, a []float32, b []float32) {
+	n := len(dst)
+	a, b = a[:n], b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		div32VVAVX2Vectors(&dst[0], &a[0], &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var bTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(bTail[:], b[whole:])
+	div32VVAVX2Vectors(&dstTail[0], &aTail[0], &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func div32VSAVX2(dst []float32, a []float32, b float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		div32VSAVX2Vectors(&dst[0], &a[0], b, whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	div32VSAVX2Vectors(&dstTail[0], &aTail[0], b, 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func div32SVAVX2(dst []float32, a float32, b []float32) {
+	n := len(dst)
+	b = b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		div32SVAVX2Vectors(&dst[0], a, &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var bTail [16]float32
+	copy(bTail[:], b[whole:])
+	div32SVAVX2Vectors(&dstTail[0], a, &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func min32VVAVX2(dst []float32, a []float32, b []float32) {
+	n := len(dst)
+	a, b = a[:n], b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		min32VVAVX2Vectors(&dst[0], &a[0], &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var bTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(bTail[:], b[whole:])
+	min32VVAVX2Vectors(&dstTail[0], &aTail[0], &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func min32VSAVX2(dst []float32, a []float32, b float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		min32VSAVX2Vectors(&dst[0], &a[0], b, whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	min32VSAVX2Vectors(&dstTail[0], &aTail[0], b, 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func min32SVAVX2(dst []float32, a float32, b []float32) {
+	n := len(dst)
+	b = b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		min32SVAVX2Vectors(&dst[0], a, &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var bTail [16]float32
+	copy(bTail[:], b[whole:])
+	min32SVAVX2Vectors(&dstTail[0], a, &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func max32VVAVX2(dst []float32, a []float32, b []float32) {
+	n := len(dst)
+	a, b = a[:n], b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		max32VVAVX2Vectors(&dst[0], &a[0], &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var bTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(bTail[:], b[whole:])
+	max32VVAVX2Vectors(&dstTail[0], &aTail[0], &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func max32VSAVX2(dst []float32, a []float32, b float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		max32VSAVX2Vectors(&dst[0], &a[0], b, whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	max32VSAVX2Vectors(&dstTail[0], &aTail[0], b, 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func max32SVAVX2(dst []float32, a float32, b []float32) {
+	n := len(dst)
+	b = b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		max32SVAVX2Vectors(&dst[0], a, &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var bTail [16]float32
+	copy(bTail[:], b[whole:])
+	max32SVAVX2Vectors(&dstTail[0], a, &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func less32VVAVX2(dst []float32, a []float32, b []float32) {
+	n := len(dst)
+	a, b = a[:n], b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		less32VVAVX2Vectors(&dst[0], &a[0], &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var bTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(bTail[:], b[whole:])
+	less32VVAVX2Vectors(&dstTail[0], &aTail[0], &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func less32VSAVX2(dst []float32, a []float32, b float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		less32VSAVX2Vectors(&dst[0], &a[0], b, whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	less32VSAVX2Vectors(&dstTail[0], &aTail[0], b, 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func less32SVAVX2(dst []float32, a float32, b []float32) {
+	n := len(dst)
+	b = b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		less32SVAVX2Vectors(&dst[0], a, &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var bTail [16]float32
+	copy(bTail[:], b[whole:])
+	less32SVAVX2Vectors(&dstTail[0], a, &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func lessEqual32VVAVX2(dst []float32, a []float32, b []float32) {
+	n := len(dst)
+	a, b = a[:n], b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		lessEqual32VVAVX2Vectors(&dst[0], &a[0], &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var bTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(bTail[:], b[whole:])
+	lessEqual32VVAVX2Vectors(&dstTail[0], &aTail[0], &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func lessEqual32VSAVX2(dst []float32, a []float32, b float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		lessEqual32VSAVX2Vectors(&dst[0], &a[0], b, whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	lessEqual32VSAVX2Vectors(&dstTail[0], &aTail[0], b, 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func lessEqual32SVAVX2(dst []float32, a float32, b []float32) {
+	n := len(dst)
+	b = b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		lessEqual32SVAVX2Vectors(&dst[0], a, &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var bTail [16]float32
+	copy(bTail[:], b[whole:])
+	lessEqual32SVAVX2Vectors(&dstTail[0], a, &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func equal32VVAVX2(dst []float32, a []float32, b []float32) {
+	n := len(dst)
+	a, b = a[:n], b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		equal32VVAVX2Vectors(&dst[0], &a[0], &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var bTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(bTail[:], b[whole:])
+	equal32VVAVX2Vectors(&dstTail[0], &aTail[0], &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func equal32VSAVX2(dst []float32, a []float32, b float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		equal32VSAVX2Vectors(&dst[0], &a[0], b, whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	equal32VSAVX2Vectors(&dstTail[0], &aTail[0], b, 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func equal32SVAVX2(dst []float32, a float32, b []float32) {
+	n := len(dst)
+	b = b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		equal32SVAVX2Vectors(&dst[0], a, &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var bTail [16]float32
+	copy(bTail[:], b[whole:])
+	equal32SVAVX2Vectors(&dstTail[0], a, &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func fma32VVVAVX2(dst []float32, a []float32, b []float32, c []float32) {
+	n := len(dst)
+	a, b, c = a[:n], b[:n], c[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		fma32VVVAVX2Vectors(&dst[0], &a[0], &b[0], &c[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var bTail [16]float32
+	var cTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(bTail[:], b[whole:])
+	copy(cTail[:], c[whole:])
+	fma32VVVAVX2Vectors(&dstTail[0], &aTail[0], &bTail[0], &cTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func fma32VVSAVX2(dst []float32, a []float32, b []float32, c float32) {
+	n := len(dst)
+	a, b = a[:n], b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		fma32VVSAVX2Vectors(&dst[0], &a[0], &b[0], c, whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var bTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(bTail[:], b[whole:])
+	fma32VVSAVX2Vectors(&dstTail[0], &aTail[0], &bTail[0], c, 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func fma32VSVAVX2(dst []float32, a []float32, b float32, c []float32) {
+	n := len(dst)
+	a, c = a[:n], c[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		fma32VSVAVX2Vectors(&dst[0], &a[0], b, &c[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var cTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(cTail[:], c[whole:])
+	fma32VSVAVX2Vectors(&dstTail[0], &aTail[0], b, &cTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func fma32VSSAVX2(dst []float32, a []float32, b float32, c float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		fma32VSSAVX2Vectors(&dst[0], &a[0], b, c, whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	fma32VSSAVX2Vectors(&dstTail[0], &aTail[0], b, c, 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func pick32VVVAVX2(dst []float32, a []float32, b []float32, c []float32) {
+	n := len(dst)
+	a, b, c = a[:n], b[:n], c[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		pick32VVVAVX2Vectors(&dst[0], &a[0], &b[0], &c[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var bTail [16]float32
+	var cTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(bTail[:], b[whole:])
+	copy(cTail[:], c[whole:])
+	pick32VVVAVX2Vectors(&dstTail[0], &aTail[0], &bTail[0], &cTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func pick32VVSAVX2(dst []float32, a []float32, b []float32, c float32) {
+	n := len(dst)
+	a, b = a[:n], b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		pick32VVSAVX2Vectors(&dst[0], &a[0], &b[0], c, whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var bTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(bTail[:], b[whole:])
+	pick32VVSAVX2Vectors(&dstTail[0], &aTail[0], &bTail[0], c, 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func pick32VSVAVX2(dst []float32, a []float32, b float32, c []float32) {
+	n := len(dst)
+	a, c = a[:n], c[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		pick32VSVAVX2Vectors(&dst[0], &a[0], b, &c[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var cTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(cTail[:], c[whole:])
+	pick32VSVAVX2Vectors(&dstTail[0], &aTail[0], b, &cTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func pick32VSSAVX2(dst []float32, a []float32, b float32, c float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		pick32VSSAVX2Vectors(&dst[0], &a[0], b, c, whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	pick32VSSAVX2Vectors(&dstTail[0], &aTail[0], b, c, 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func adam32AVX2(p []float32, m []float32, v []float32, gradient []float32, first float32, second float32, size float32, correction float32, epsilon float32, decay float32) {
+	n := len(p)
+	m, v, gradient = m[:n], v[:n], gradient[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		adam32AVX2Vectors(&p[0], &m[0], &v[0], &gradient[0], first, second, size, correction, epsilon, decay, whole)
+	}
+	if whole == n {
+		return
+	}
+	var pTail [16]float32
+	var mTail [16]float32
+	var vTail [16]float32
+	var gradientTail [16]float32
+	copy(pTail[:], p[whole:])
+	copy(mTail[:], m[whole:])
+	copy(vTail[:], v[whole:])
+	copy(gradientTail[:], gradient[whole:])
+	adam32AVX2Vectors(&pTail[0], &mTail[0], &vTail[0], &gradientTail[0], first, second, size, correction, epsilon, decay, 16)
+	copy(p[whole:], pTail[:])
+	copy(m[whole:], mTail[:])
+	copy(v[whole:], vTail[:])
+}
+
 func negAVX512(dst []float64, a []float64) {
 	n := len(dst)
 	a = a[:n]
@@ -2492,6 +3230,710 @@ func normal32AVX512(z0 []float32, z1 []float32, z2 []float32, z3 []float32, key 
 	copy(z3[whole:], z3Tail[:])
 }
 
+func neg32AVX512(dst []float32, a []float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		neg32AVX512Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	neg32AVX512Vectors(&dstTail[0], &aTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func abs32AVX512(dst []float32, a []float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		abs32AVX512Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	abs32AVX512Vectors(&dstTail[0], &aTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func sqrt32AVX512(dst []float32, a []float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		sqrt32AVX512Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	sqrt32AVX512Vectors(&dstTail[0], &aTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func add32VVAVX512(dst []float32, a []float32, b []float32) {
+	n := len(dst)
+	a, b = a[:n], b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		add32VVAVX512Vectors(&dst[0], &a[0], &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var bTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(bTail[:], b[whole:])
+	add32VVAVX512Vectors(&dstTail[0], &aTail[0], &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func add32VSAVX512(dst []float32, a []float32, b float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		add32VSAVX512Vectors(&dst[0], &a[0], b, whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	add32VSAVX512Vectors(&dstTail[0], &aTail[0], b, 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func add32SVAVX512(dst []float32, a float32, b []float32) {
+	n := len(dst)
+	b = b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		add32SVAVX512Vectors(&dst[0], a, &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var bTail [16]float32
+	copy(bTail[:], b[whole:])
+	add32SVAVX512Vectors(&dstTail[0], a, &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func sub32VVAVX512(dst []float32, a []float32, b []float32) {
+	n := len(dst)
+	a, b = a[:n], b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		sub32VVAVX512Vectors(&dst[0], &a[0], &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var bTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(bTail[:], b[whole:])
+	sub32VVAVX512Vectors(&dstTail[0], &aTail[0], &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func sub32VSAVX512(dst []float32, a []float32, b float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		sub32VSAVX512Vectors(&dst[0], &a[0], b, whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	sub32VSAVX512Vectors(&dstTail[0], &aTail[0], b, 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func sub32SVAVX512(dst []float32, a float32, b []float32) {
+	n := len(dst)
+	b = b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		sub32SVAVX512Vectors(&dst[0], a, &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var bTail [16]float32
+	copy(bTail[:], b[whole:])
+	sub32SVAVX512Vectors(&dstTail[0], a, &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func mul32VVAVX512(dst []float32, a []float32, b []float32) {
+	n := len(dst)
+	a, b = a[:n], b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		mul32VVAVX512Vectors(&dst[0], &a[0], &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var bTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(bTail[:], b[whole:])
+	mul32VVAVX512Vectors(&dstTail[0], &aTail[0], &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func mul32VSAVX512(dst []float32, a []float32, b float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		mul32VSAVX512Vectors(&dst[0], &a[0], b, whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	mul32VSAVX512Vectors(&dstTail[0], &aTail[0], b, 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func mul32SVAVX512(dst []float32, a float32, b []float32) {
+	n := len(dst)
+	b = b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		mul32SVAVX512Vectors(&dst[0], a, &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var bTail [16]float32
+	copy(bTail[:], b[whole:])
+	mul32SVAVX512Vectors(&dstTail[0], a, &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func div32VVAVX512(dst []float32, a []float32, b []float32) {
+	n := len(dst)
+	a, b = a[:n], b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		div32VVAVX512Vectors(&dst[0], &a[0], &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var bTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(bTail[:], b[whole:])
+	div32VVAVX512Vectors(&dstTail[0], &aTail[0], &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func div32VSAVX512(dst []float32, a []float32, b float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		div32VSAVX512Vectors(&dst[0], &a[0], b, whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	div32VSAVX512Vectors(&dstTail[0], &aTail[0], b, 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func div32SVAVX512(dst []float32, a float32, b []float32) {
+	n := len(dst)
+	b = b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		div32SVAVX512Vectors(&dst[0], a, &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var bTail [16]float32
+	copy(bTail[:], b[whole:])
+	div32SVAVX512Vectors(&dstTail[0], a, &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func min32VVAVX512(dst []float32, a []float32, b []float32) {
+	n := len(dst)
+	a, b = a[:n], b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		min32VVAVX512Vectors(&dst[0], &a[0], &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var bTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(bTail[:], b[whole:])
+	min32VVAVX512Vectors(&dstTail[0], &aTail[0], &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func min32VSAVX512(dst []float32, a []float32, b float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		min32VSAVX512Vectors(&dst[0], &a[0], b, whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	min32VSAVX512Vectors(&dstTail[0], &aTail[0], b, 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func min32SVAVX512(dst []float32, a float32, b []float32) {
+	n := len(dst)
+	b = b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		min32SVAVX512Vectors(&dst[0], a, &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var bTail [16]float32
+	copy(bTail[:], b[whole:])
+	min32SVAVX512Vectors(&dstTail[0], a, &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func max32VVAVX512(dst []float32, a []float32, b []float32) {
+	n := len(dst)
+	a, b = a[:n], b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		max32VVAVX512Vectors(&dst[0], &a[0], &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var bTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(bTail[:], b[whole:])
+	max32VVAVX512Vectors(&dstTail[0], &aTail[0], &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func max32VSAVX512(dst []float32, a []float32, b float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		max32VSAVX512Vectors(&dst[0], &a[0], b, whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	max32VSAVX512Vectors(&dstTail[0], &aTail[0], b, 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func max32SVAVX512(dst []float32, a float32, b []float32) {
+	n := len(dst)
+	b = b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		max32SVAVX512Vectors(&dst[0], a, &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var bTail [16]float32
+	copy(bTail[:], b[whole:])
+	max32SVAVX512Vectors(&dstTail[0], a, &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func less32VVAVX512(dst []float32, a []float32, b []float32) {
+	n := len(dst)
+	a, b = a[:n], b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		less32VVAVX512Vectors(&dst[0], &a[0], &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var bTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(bTail[:], b[whole:])
+	less32VVAVX512Vectors(&dstTail[0], &aTail[0], &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func less32VSAVX512(dst []float32, a []float32, b float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		less32VSAVX512Vectors(&dst[0], &a[0], b, whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	less32VSAVX512Vectors(&dstTail[0], &aTail[0], b, 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func less32SVAVX512(dst []float32, a float32, b []float32) {
+	n := len(dst)
+	b = b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		less32SVAVX512Vectors(&dst[0], a, &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var bTail [16]float32
+	copy(bTail[:], b[whole:])
+	less32SVAVX512Vectors(&dstTail[0], a, &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func lessEqual32VVAVX512(dst []float32, a []float32, b []float32) {
+	n := len(dst)
+	a, b = a[:n], b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		lessEqual32VVAVX512Vectors(&dst[0], &a[0], &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var bTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(bTail[:], b[whole:])
+	lessEqual32VVAVX512Vectors(&dstTail[0], &aTail[0], &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func lessEqual32VSAVX512(dst []float32, a []float32, b float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		lessEqual32VSAVX512Vectors(&dst[0], &a[0], b, whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	lessEqual32VSAVX512Vectors(&dstTail[0], &aTail[0], b, 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func lessEqual32SVAVX512(dst []float32, a float32, b []float32) {
+	n := len(dst)
+	b = b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		lessEqual32SVAVX512Vectors(&dst[0], a, &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var bTail [16]float32
+	copy(bTail[:], b[whole:])
+	lessEqual32SVAVX512Vectors(&dstTail[0], a, &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func equal32VVAVX512(dst []float32, a []float32, b []float32) {
+	n := len(dst)
+	a, b = a[:n], b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		equal32VVAVX512Vectors(&dst[0], &a[0], &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var bTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(bTail[:], b[whole:])
+	equal32VVAVX512Vectors(&dstTail[0], &aTail[0], &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func equal32VSAVX512(dst []float32, a []float32, b float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		equal32VSAVX512Vectors(&dst[0], &a[0], b, whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	equal32VSAVX512Vectors(&dstTail[0], &aTail[0], b, 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func equal32SVAVX512(dst []float32, a float32, b []float32) {
+	n := len(dst)
+	b = b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		equal32SVAVX512Vectors(&dst[0], a, &b[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var bTail [16]float32
+	copy(bTail[:], b[whole:])
+	equal32SVAVX512Vectors(&dstTail[0], a, &bTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func fma32VVVAVX512(dst []float32, a []float32, b []float32, c []float32) {
+	n := len(dst)
+	a, b, c = a[:n], b[:n], c[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		fma32VVVAVX512Vectors(&dst[0], &a[0], &b[0], &c[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var bTail [16]float32
+	var cTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(bTail[:], b[whole:])
+	copy(cTail[:], c[whole:])
+	fma32VVVAVX512Vectors(&dstTail[0], &aTail[0], &bTail[0], &cTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func fma32VVSAVX512(dst []float32, a []float32, b []float32, c float32) {
+	n := len(dst)
+	a, b = a[:n], b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		fma32VVSAVX512Vectors(&dst[0], &a[0], &b[0], c, whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var bTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(bTail[:], b[whole:])
+	fma32VVSAVX512Vectors(&dstTail[0], &aTail[0], &bTail[0], c, 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func fma32VSVAVX512(dst []float32, a []float32, b float32, c []float32) {
+	n := len(dst)
+	a, c = a[:n], c[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		fma32VSVAVX512Vectors(&dst[0], &a[0], b, &c[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var cTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(cTail[:], c[whole:])
+	fma32VSVAVX512Vectors(&dstTail[0], &aTail[0], b, &cTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func fma32VSSAVX512(dst []float32, a []float32, b float32, c float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		fma32VSSAVX512Vectors(&dst[0], &a[0], b, c, whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	fma32VSSAVX512Vectors(&dstTail[0], &aTail[0], b, c, 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func pick32VVVAVX512(dst []float32, a []float32, b []float32, c []float32) {
+	n := len(dst)
+	a, b, c = a[:n], b[:n], c[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		pick32VVVAVX512Vectors(&dst[0], &a[0], &b[0], &c[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var bTail [16]float32
+	var cTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(bTail[:], b[whole:])
+	copy(cTail[:], c[whole:])
+	pick32VVVAVX512Vectors(&dstTail[0], &aTail[0], &bTail[0], &cTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func pick32VVSAVX512(dst []float32, a []float32, b []float32, c float32) {
+	n := len(dst)
+	a, b = a[:n], b[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		pick32VVSAVX512Vectors(&dst[0], &a[0], &b[0], c, whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var bTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(bTail[:], b[whole:])
+	pick32VVSAVX512Vectors(&dstTail[0], &aTail[0], &bTail[0], c, 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func pick32VSVAVX512(dst []float32, a []float32, b float32, c []float32) {
+	n := len(dst)
+	a, c = a[:n], c[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		pick32VSVAVX512Vectors(&dst[0], &a[0], b, &c[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	var cTail [16]float32
+	copy(aTail[:], a[whole:])
+	copy(cTail[:], c[whole:])
+	pick32VSVAVX512Vectors(&dstTail[0], &aTail[0], b, &cTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func pick32VSSAVX512(dst []float32, a []float32, b float32, c float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		pick32VSSAVX512Vectors(&dst[0], &a[0], b, c, whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	pick32VSSAVX512Vectors(&dstTail[0], &aTail[0], b, c, 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func adam32AVX512(p []float32, m []float32, v []float32, gradient []float32, first float32, second float32, size float32, correction float32, epsilon float32, decay float32) {
+	n := len(p)
+	m, v, gradient = m[:n], v[:n], gradient[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		adam32AVX512Vectors(&p[0], &m[0], &v[0], &gradient[0], first, second, size, correction, epsilon, decay, whole)
+	}
+	if whole == n {
+		return
+	}
+	var pTail [16]float32
+	var mTail [16]float32
+	var vTail [16]float32
+	var gradientTail [16]float32
+	copy(pTail[:], p[whole:])
+	copy(mTail[:], m[whole:])
+	copy(vTail[:], v[whole:])
+	copy(gradientTail[:], gradient[whole:])
+	adam32AVX512Vectors(&pTail[0], &mTail[0], &vTail[0], &gradientTail[0], first, second, size, correction, epsilon, decay, 16)
+	copy(p[whole:], pTail[:])
+	copy(m[whole:], mTail[:])
+	copy(v[whole:], vTail[:])
+}
+
 //go:noescape
 func negAVX2Vectors(dst *float64, a *float64, n int)
 
@@ -2692,6 +4134,123 @@ func uniform32AVX2Vectors(u0 *float32, u1 *float32, u2 *float32, u3 *float32, ke
 
 //go:noescape
 func normal32AVX2Vectors(z0 *float32, z1 *float32, z2 *float32, z3 *float32, key *[20]uint64, particle uint64, step uint64, slot uint64, n int)
+
+//go:noescape
+func neg32AVX2Vectors(dst *float32, a *float32, n int)
+
+//go:noescape
+func abs32AVX2Vectors(dst *float32, a *float32, n int)
+
+//go:noescape
+func sqrt32AVX2Vectors(dst *float32, a *float32, n int)
+
+//go:noescape
+func add32VVAVX2Vectors(dst *float32, a *float32, b *float32, n int)
+
+//go:noescape
+func add32VSAVX2Vectors(dst *float32, a *float32, b float32, n int)
+
+//go:noescape
+func add32SVAVX2Vectors(dst *float32, a float32, b *float32, n int)
+
+//go:noescape
+func sub32VVAVX2Vectors(dst *float32, a *float32, b *float32, n int)
+
+//go:noescape
+func sub32VSAVX2Vectors(dst *float32, a *float32, b float32, n int)
+
+//go:noescape
+func sub32SVAVX2Vectors(dst *float32, a float32, b *float32, n int)
+
+//go:noescape
+func mul32VVAVX2Vectors(dst *float32, a *float32, b *float32, n int)
+
+//go:noescape
+func mul32VSAVX2Vectors(dst *float32, a *float32, b float32, n int)
+
+//go:noescape
+func mul32SVAVX2Vectors(dst *float32, a float32, b *float32, n int)
+
+//go:noescape
+func div32VVAVX2Vectors(dst *float32, a *float32, b *float32, n int)
+
+//go:noescape
+func div32VSAVX2Vectors(dst *float32, a *float32, b float32, n int)
+
+//go:noescape
+func div32SVAVX2Vectors(dst *float32, a float32, b *float32, n int)
+
+//go:noescape
+func min32VVAVX2Vectors(dst *float32, a *float32, b *float32, n int)
+
+//go:noescape
+func min32VSAVX2Vectors(dst *float32, a *float32, b float32, n int)
+
+//go:noescape
+func min32SVAVX2Vectors(dst *float32, a float32, b *float32, n int)
+
+//go:noescape
+func max32VVAVX2Vectors(dst *float32, a *float32, b *float32, n int)
+
+//go:noescape
+func max32VSAVX2Vectors(dst *float32, a *float32, b float32, n int)
+
+//go:noescape
+func max32SVAVX2Vectors(dst *float32, a float32, b *float32, n int)
+
+//go:noescape
+func less32VVAVX2Vectors(dst *float32, a *float32, b *float32, n int)
+
+//go:noescape
+func less32VSAVX2Vectors(dst *float32, a *float32, b float32, n int)
+
+//go:noescape
+func less32SVAVX2Vectors(dst *float32, a float32, b *float32, n int)
+
+//go:noescape
+func lessEqual32VVAVX2Vectors(dst *float32, a *float32, b *float32, n int)
+
+//go:noescape
+func lessEqual32VSAVX2Vectors(dst *float32, a *float32, b float32, n int)
+
+//go:noescape
+func lessEqual32SVAVX2Vectors(dst *float32, a float32, b *float32, n int)
+
+//go:noescape
+func equal32VVAVX2Vectors(dst *float32, a *float32, b *float32, n int)
+
+//go:noescape
+func equal32VSAVX2Vectors(dst *float32, a *float32, b float32, n int)
+
+//go:noescape
+func equal32SVAVX2Vectors(dst *float32, a float32, b *float32, n int)
+
+//go:noescape
+func fma32VVVAVX2Vectors(dst *float32, a *float32, b *float32, c *float32, n int)
+
+//go:noescape
+func fma32VVSAVX2Vectors(dst *float32, a *float32, b *float32, c float32, n int)
+
+//go:noescape
+func fma32VSVAVX2Vectors(dst *float32, a *float32, b float32, c *float32, n int)
+
+//go:noescape
+func fma32VSSAVX2Vectors(dst *float32, a *float32, b float32, c float32, n int)
+
+//go:noescape
+func pick32VVVAVX2Vectors(dst *float32, a *float32, b *float32, c *float32, n int)
+
+//go:noescape
+func pick32VVSAVX2Vectors(dst *float32, a *float32, b *float32, c float32, n int)
+
+//go:noescape
+func pick32VSVAVX2Vectors(dst *float32, a *float32, b float32, c *float32, n int)
+
+//go:noescape
+func pick32VSSAVX2Vectors(dst *float32, a *float32, b float32, c float32, n int)
+
+//go:noescape
+func adam32AVX2Vectors(p *float32, m *float32, v *float32, gradient *float32, first float32, second float32, size float32, correction float32, epsilon float32, decay float32, n int)
 
 func peakAVX2Loop(n int)
 
@@ -2895,5 +4454,122 @@ func uniform32AVX512Vectors(u0 *float32, u1 *float32, u2 *float32, u3 *float32, 
 
 //go:noescape
 func normal32AVX512Vectors(z0 *float32, z1 *float32, z2 *float32, z3 *float32, key *[20]uint64, particle uint64, step uint64, slot uint64, n int)
+
+//go:noescape
+func neg32AVX512Vectors(dst *float32, a *float32, n int)
+
+//go:noescape
+func abs32AVX512Vectors(dst *float32, a *float32, n int)
+
+//go:noescape
+func sqrt32AVX512Vectors(dst *float32, a *float32, n int)
+
+//go:noescape
+func add32VVAVX512Vectors(dst *float32, a *float32, b *float32, n int)
+
+//go:noescape
+func add32VSAVX512Vectors(dst *float32, a *float32, b float32, n int)
+
+//go:noescape
+func add32SVAVX512Vectors(dst *float32, a float32, b *float32, n int)
+
+//go:noescape
+func sub32VVAVX512Vectors(dst *float32, a *float32, b *float32, n int)
+
+//go:noescape
+func sub32VSAVX512Vectors(dst *float32, a *float32, b float32, n int)
+
+//go:noescape
+func sub32SVAVX512Vectors(dst *float32, a float32, b *float32, n int)
+
+//go:noescape
+func mul32VVAVX512Vectors(dst *float32, a *float32, b *float32, n int)
+
+//go:noescape
+func mul32VSAVX512Vectors(dst *float32, a *float32, b float32, n int)
+
+//go:noescape
+func mul32SVAVX512Vectors(dst *float32, a float32, b *float32, n int)
+
+//go:noescape
+func div32VVAVX512Vectors(dst *float32, a *float32, b *float32, n int)
+
+//go:noescape
+func div32VSAVX512Vectors(dst *float32, a *float32, b float32, n int)
+
+//go:noescape
+func div32SVAVX512Vectors(dst *float32, a float32, b *float32, n int)
+
+//go:noescape
+func min32VVAVX512Vectors(dst *float32, a *float32, b *float32, n int)
+
+//go:noescape
+func min32VSAVX512Vectors(dst *float32, a *float32, b float32, n int)
+
+//go:noescape
+func min32SVAVX512Vectors(dst *float32, a float32, b *float32, n int)
+
+//go:noescape
+func max32VVAVX512Vectors(dst *float32, a *float32, b *float32, n int)
+
+//go:noescape
+func max32VSAVX512Vectors(dst *float32, a *float32, b float32, n int)
+
+//go:noescape
+func max32SVAVX512Vectors(dst *float32, a float32, b *float32, n int)
+
+//go:noescape
+func less32VVAVX512Vectors(dst *float32, a *float32, b *float32, n int)
+
+//go:noescape
+func less32VSAVX512Vectors(dst *float32, a *float32, b float32, n int)
+
+//go:noescape
+func less32SVAVX512Vectors(dst *float32, a float32, b *float32, n int)
+
+//go:noescape
+func lessEqual32VVAVX512Vectors(dst *float32, a *float32, b *float32, n int)
+
+//go:noescape
+func lessEqual32VSAVX512Vectors(dst *float32, a *float32, b float32, n int)
+
+//go:noescape
+func lessEqual32SVAVX512Vectors(dst *float32, a float32, b *float32, n int)
+
+//go:noescape
+func equal32VVAVX512Vectors(dst *float32, a *float32, b *float32, n int)
+
+//go:noescape
+func equal32VSAVX512Vectors(dst *float32, a *float32, b float32, n int)
+
+//go:noescape
+func equal32SVAVX512Vectors(dst *float32, a float32, b *float32, n int)
+
+//go:noescape
+func fma32VVVAVX512Vectors(dst *float32, a *float32, b *float32, c *float32, n int)
+
+//go:noescape
+func fma32VVSAVX512Vectors(dst *float32, a *float32, b *float32, c float32, n int)
+
+//go:noescape
+func fma32VSVAVX512Vectors(dst *float32, a *float32, b float32, c *float32, n int)
+
+//go:noescape
+func fma32VSSAVX512Vectors(dst *float32, a *float32, b float32, c float32, n int)
+
+//go:noescape
+func pick32VVVAVX512Vectors(dst *float32, a *float32, b *float32, c *float32, n int)
+
+//go:noescape
+func pick32VVSAVX512Vectors(dst *float32, a *float32, b *float32, c float32, n int)
+
+//go:noescape
+func pick32VSVAVX512Vectors(dst *float32, a *float32, b float32, c *float32, n int)
+
+//go:noescape
+func pick32VSSAVX512Vectors(dst *float32, a *float32, b float32, c float32, n int)
+
+//go:noescape
+func adam32AVX512Vectors(p *float32, m *float32, v *float32, gradient *float32, first float32, second float32, size float32, correction float32, epsilon float32, decay float32, n int)
 
 func peakAVX512Loop(n int)

@@ -8507,6 +8507,1997 @@ DATA avx232_bf000000<>+24(SB)/4, $0xbf000000
 DATA avx232_bf000000<>+28(SB)/4, $0xbf000000
 GLOBL avx232_bf000000<>(SB), RODATA|NOPTR, $32
 
+// func neg32AVX2Vectors(dst *float32, a *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·neg32AVX2Vectors(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ n+16(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ    R15, $0x00000020
+	JL      one
+	VMOVUPD (SI)(AX*4), Y0
+	VMOVUPD 32(SI)(AX*4), Y1
+	VMOVUPD 64(SI)(AX*4), Y2
+	VMOVUPD 96(SI)(AX*4), Y3
+	VPXOR   avx232_80000000<>+0(SB), Y0, Y0
+	VPXOR   avx232_80000000<>+0(SB), Y1, Y1
+	VPXOR   avx232_80000000<>+0(SB), Y2, Y2
+	VPXOR   avx232_80000000<>+0(SB), Y3, Y3
+	VMOVUPD Y0, (DI)(AX*4)
+	VMOVUPD Y1, 32(DI)(AX*4)
+	VMOVUPD Y2, 64(DI)(AX*4)
+	VMOVUPD Y3, 96(DI)(AX*4)
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000020, R15
+	JMP     many
+
+one:
+	CMPQ    R15, $0x00000008
+	JL      done
+	VMOVUPD (SI)(AX*4), Y3
+	VPXOR   avx232_80000000<>+0(SB), Y3, Y3
+	VMOVUPD Y3, (DI)(AX*4)
+	ADDQ    $0x00000008, AX
+	SUBQ    $0x00000008, R15
+	JMP     one
+
+done:
+	VZEROUPPER
+	RET
+
+// func abs32AVX2Vectors(dst *float32, a *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·abs32AVX2Vectors(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ n+16(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ    R15, $0x00000020
+	JL      one
+	VMOVUPD (SI)(AX*4), Y0
+	VMOVUPD 32(SI)(AX*4), Y1
+	VMOVUPD 64(SI)(AX*4), Y2
+	VMOVUPD 96(SI)(AX*4), Y3
+	VPAND   avx232_7fffffff<>+0(SB), Y0, Y0
+	VPAND   avx232_7fffffff<>+0(SB), Y1, Y1
+	VPAND   avx232_7fffffff<>+0(SB), Y2, Y2
+	VPAND   avx232_7fffffff<>+0(SB), Y3, Y3
+	VMOVUPD Y0, (DI)(AX*4)
+	VMOVUPD Y1, 32(DI)(AX*4)
+	VMOVUPD Y2, 64(DI)(AX*4)
+	VMOVUPD Y3, 96(DI)(AX*4)
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000020, R15
+	JMP     many
+
+one:
+	CMPQ    R15, $0x00000008
+	JL      done
+	VMOVUPD (SI)(AX*4), Y3
+	VPAND   avx232_7fffffff<>+0(SB), Y3, Y3
+	VMOVUPD Y3, (DI)(AX*4)
+	ADDQ    $0x00000008, AX
+	SUBQ    $0x00000008, R15
+	JMP     one
+
+done:
+	VZEROUPPER
+	RET
+
+DATA avx232_7fffffff<>+0(SB)/4, $0x7fffffff
+DATA avx232_7fffffff<>+4(SB)/4, $0x7fffffff
+DATA avx232_7fffffff<>+8(SB)/4, $0x7fffffff
+DATA avx232_7fffffff<>+12(SB)/4, $0x7fffffff
+DATA avx232_7fffffff<>+16(SB)/4, $0x7fffffff
+DATA avx232_7fffffff<>+20(SB)/4, $0x7fffffff
+DATA avx232_7fffffff<>+24(SB)/4, $0x7fffffff
+DATA avx232_7fffffff<>+28(SB)/4, $0x7fffffff
+GLOBL avx232_7fffffff<>(SB), RODATA|NOPTR, $32
+
+// func sqrt32AVX2Vectors(dst *float32, a *float32, n int)
+// Requires: AVX
+TEXT ·sqrt32AVX2Vectors(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ n+16(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ    R15, $0x00000020
+	JL      one
+	VMOVUPD (SI)(AX*4), Y0
+	VMOVUPD 32(SI)(AX*4), Y1
+	VMOVUPD 64(SI)(AX*4), Y2
+	VMOVUPD 96(SI)(AX*4), Y3
+	VSQRTPS Y0, Y0
+	VSQRTPS Y1, Y1
+	VSQRTPS Y2, Y2
+	VSQRTPS Y3, Y3
+	VMOVUPD Y0, (DI)(AX*4)
+	VMOVUPD Y1, 32(DI)(AX*4)
+	VMOVUPD Y2, 64(DI)(AX*4)
+	VMOVUPD Y3, 96(DI)(AX*4)
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000020, R15
+	JMP     many
+
+one:
+	CMPQ    R15, $0x00000008
+	JL      done
+	VMOVUPD (SI)(AX*4), Y3
+	VSQRTPS Y3, Y3
+	VMOVUPD Y3, (DI)(AX*4)
+	ADDQ    $0x00000008, AX
+	SUBQ    $0x00000008, R15
+	JMP     one
+
+done:
+	VZEROUPPER
+	RET
+
+// func add32VVAVX2Vectors(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·add32VVAVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ    R15, $0x00000020
+	JL      one
+	VMOVUPD (SI)(AX*4), Y0
+	VMOVUPD 32(SI)(AX*4), Y1
+	VMOVUPD 64(SI)(AX*4), Y2
+	VMOVUPD 96(SI)(AX*4), Y3
+	VMOVUPD (DX)(AX*4), Y4
+	VMOVUPD 32(DX)(AX*4), Y5
+	VMOVUPD 64(DX)(AX*4), Y6
+	VMOVUPD 96(DX)(AX*4), Y7
+	VADDPS  Y4, Y0, Y4
+	VADDPS  Y5, Y1, Y5
+	VADDPS  Y6, Y2, Y6
+	VADDPS  Y7, Y3, Y7
+	VMOVUPD Y4, (DI)(AX*4)
+	VMOVUPD Y5, 32(DI)(AX*4)
+	VMOVUPD Y6, 64(DI)(AX*4)
+	VMOVUPD Y7, 96(DI)(AX*4)
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000020, R15
+	JMP     many
+
+one:
+	CMPQ    R15, $0x00000008
+	JL      done
+	VMOVUPD (SI)(AX*4), Y7
+	VMOVUPD (DX)(AX*4), Y6
+	VADDPS  Y6, Y7, Y6
+	VMOVUPD Y6, (DI)(AX*4)
+	ADDQ    $0x00000008, AX
+	SUBQ    $0x00000008, R15
+	JMP     one
+
+done:
+	VZEROUPPER
+	RET
+
+// func add32VSAVX2Vectors(dst *float32, a *float32, b float32, n int)
+// Requires: AVX
+TEXT ·add32VSAVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS b+16(FP), Y0
+	XORQ         AX, AX
+
+many:
+	CMPQ    R15, $0x00000020
+	JL      one
+	VMOVUPD (SI)(AX*4), Y1
+	VMOVUPD 32(SI)(AX*4), Y2
+	VMOVUPD 64(SI)(AX*4), Y3
+	VMOVUPD 96(SI)(AX*4), Y4
+	VADDPS  Y0, Y1, Y1
+	VADDPS  Y0, Y2, Y2
+	VADDPS  Y0, Y3, Y3
+	VADDPS  Y0, Y4, Y4
+	VMOVUPD Y1, (DI)(AX*4)
+	VMOVUPD Y2, 32(DI)(AX*4)
+	VMOVUPD Y3, 64(DI)(AX*4)
+	VMOVUPD Y4, 96(DI)(AX*4)
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000020, R15
+	JMP     many
+
+one:
+	CMPQ    R15, $0x00000008
+	JL      done
+	VMOVUPD (SI)(AX*4), Y4
+	VADDPS  Y0, Y4, Y4
+	VMOVUPD Y4, (DI)(AX*4)
+	ADDQ    $0x00000008, AX
+	SUBQ    $0x00000008, R15
+	JMP     one
+
+done:
+	VZEROUPPER
+	RET
+
+// func add32SVAVX2Vectors(dst *float32, a float32, b *float32, n int)
+// Requires: AVX
+TEXT ·add32SVAVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         b+16(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS a+8(FP), Y0
+	XORQ         AX, AX
+
+many:
+	CMPQ    R15, $0x00000020
+	JL      one
+	VMOVUPD (SI)(AX*4), Y1
+	VMOVUPD 32(SI)(AX*4), Y2
+	VMOVUPD 64(SI)(AX*4), Y3
+	VMOVUPD 96(SI)(AX*4), Y4
+	VADDPS  Y1, Y0, Y1
+	VADDPS  Y2, Y0, Y2
+	VADDPS  Y3, Y0, Y3
+	VADDPS  Y4, Y0, Y4
+	VMOVUPD Y1, (DI)(AX*4)
+	VMOVUPD Y2, 32(DI)(AX*4)
+	VMOVUPD Y3, 64(DI)(AX*4)
+	VMOVUPD Y4, 96(DI)(AX*4)
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000020, R15
+	JMP     many
+
+one:
+	CMPQ    R15, $0x00000008
+	JL      done
+	VMOVUPD (SI)(AX*4), Y4
+	VADDPS  Y4, Y0, Y4
+	VMOVUPD Y4, (DI)(AX*4)
+	ADDQ    $0x00000008, AX
+	SUBQ    $0x00000008, R15
+	JMP     one
+
+done:
+	VZEROUPPER
+	RET
+
+// func sub32VVAVX2Vectors(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·sub32VVAVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ    R15, $0x00000020
+	JL      one
+	VMOVUPD (SI)(AX*4), Y0
+	VMOVUPD 32(SI)(AX*4), Y1
+	VMOVUPD 64(SI)(AX*4), Y2
+	VMOVUPD 96(SI)(AX*4), Y3
+	VMOVUPD (DX)(AX*4), Y4
+	VMOVUPD 32(DX)(AX*4), Y5
+	VMOVUPD 64(DX)(AX*4), Y6
+	VMOVUPD 96(DX)(AX*4), Y7
+	VSUBPS  Y4, Y0, Y4
+	VSUBPS  Y5, Y1, Y5
+	VSUBPS  Y6, Y2, Y6
+	VSUBPS  Y7, Y3, Y7
+	VMOVUPD Y4, (DI)(AX*4)
+	VMOVUPD Y5, 32(DI)(AX*4)
+	VMOVUPD Y6, 64(DI)(AX*4)
+	VMOVUPD Y7, 96(DI)(AX*4)
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000020, R15
+	JMP     many
+
+one:
+	CMPQ    R15, $0x00000008
+	JL      done
+	VMOVUPD (SI)(AX*4), Y7
+	VMOVUPD (DX)(AX*4), Y6
+	VSUBPS  Y6, Y7, Y6
+	VMOVUPD Y6, (DI)(AX*4)
+	ADDQ    $0x00000008, AX
+	SUBQ    $0x00000008, R15
+	JMP     one
+
+done:
+	VZEROUPPER
+	RET
+
+// func sub32VSAVX2Vectors(dst *float32, a *float32, b float32, n int)
+// Requires: AVX
+TEXT ·sub32VSAVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS b+16(FP), Y0
+	XORQ         AX, AX
+
+many:
+	CMPQ    R15, $0x00000020
+	JL      one
+	VMOVUPD (SI)(AX*4), Y1
+	VMOVUPD 32(SI)(AX*4), Y2
+	VMOVUPD 64(SI)(AX*4), Y3
+	VMOVUPD 96(SI)(AX*4), Y4
+	VSUBPS  Y0, Y1, Y1
+	VSUBPS  Y0, Y2, Y2
+	VSUBPS  Y0, Y3, Y3
+	VSUBPS  Y0, Y4, Y4
+	VMOVUPD Y1, (DI)(AX*4)
+	VMOVUPD Y2, 32(DI)(AX*4)
+	VMOVUPD Y3, 64(DI)(AX*4)
+	VMOVUPD Y4, 96(DI)(AX*4)
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000020, R15
+	JMP     many
+
+one:
+	CMPQ    R15, $0x00000008
+	JL      done
+	VMOVUPD (SI)(AX*4), Y4
+	VSUBPS  Y0, Y4, Y4
+	VMOVUPD Y4, (DI)(AX*4)
+	ADDQ    $0x00000008, AX
+	SUBQ    $0x00000008, R15
+	JMP     one
+
+done:
+	VZEROUPPER
+	RET
+
+// func sub32SVAVX2Vectors(dst *float32, a float32, b *float32, n int)
+// Requires: AVX
+TEXT ·sub32SVAVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         b+16(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS a+8(FP), Y0
+	XORQ         AX, AX
+
+many:
+	CMPQ    R15, $0x00000020
+	JL      one
+	VMOVUPD (SI)(AX*4), Y1
+	VMOVUPD 32(SI)(AX*4), Y2
+	VMOVUPD 64(SI)(AX*4), Y3
+	VMOVUPD 96(SI)(AX*4), Y4
+	VSUBPS  Y1, Y0, Y1
+	VSUBPS  Y2, Y0, Y2
+	VSUBPS  Y3, Y0, Y3
+	VSUBPS  Y4, Y0, Y4
+	VMOVUPD Y1, (DI)(AX*4)
+	VMOVUPD Y2, 32(DI)(AX*4)
+	VMOVUPD Y3, 64(DI)(AX*4)
+	VMOVUPD Y4, 96(DI)(AX*4)
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000020, R15
+	JMP     many
+
+one:
+	CMPQ    R15, $0x00000008
+	JL      done
+	VMOVUPD (SI)(AX*4), Y4
+	VSUBPS  Y4, Y0, Y4
+	VMOVUPD Y4, (DI)(AX*4)
+	ADDQ    $0x00000008, AX
+	SUBQ    $0x00000008, R15
+	JMP     one
+
+done:
+	VZEROUPPER
+	RET
+
+// func mul32VVAVX2Vectors(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·mul32VVAVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ    R15, $0x00000020
+	JL      one
+	VMOVUPD (SI)(AX*4), Y0
+	VMOVUPD 32(SI)(AX*4), Y1
+	VMOVUPD 64(SI)(AX*4), Y2
+	VMOVUPD 96(SI)(AX*4), Y3
+	VMOVUPD (DX)(AX*4), Y4
+	VMOVUPD 32(DX)(AX*4), Y5
+	VMOVUPD 64(DX)(AX*4), Y6
+	VMOVUPD 96(DX)(AX*4), Y7
+	VMULPS  Y4, Y0, Y4
+	VMULPS  Y5, Y1, Y5
+	VMULPS  Y6, Y2, Y6
+	VMULPS  Y7, Y3, Y7
+	VMOVUPD Y4, (DI)(AX*4)
+	VMOVUPD Y5, 32(DI)(AX*4)
+	VMOVUPD Y6, 64(DI)(AX*4)
+	VMOVUPD Y7, 96(DI)(AX*4)
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000020, R15
+	JMP     many
+
+one:
+	CMPQ    R15, $0x00000008
+	JL      done
+	VMOVUPD (SI)(AX*4), Y7
+	VMOVUPD (DX)(AX*4), Y6
+	VMULPS  Y6, Y7, Y6
+	VMOVUPD Y6, (DI)(AX*4)
+	ADDQ    $0x00000008, AX
+	SUBQ    $0x00000008, R15
+	JMP     one
+
+done:
+	VZEROUPPER
+	RET
+
+// func mul32VSAVX2Vectors(dst *float32, a *float32, b float32, n int)
+// Requires: AVX
+TEXT ·mul32VSAVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS b+16(FP), Y0
+	XORQ         AX, AX
+
+many:
+	CMPQ    R15, $0x00000020
+	JL      one
+	VMOVUPD (SI)(AX*4), Y1
+	VMOVUPD 32(SI)(AX*4), Y2
+	VMOVUPD 64(SI)(AX*4), Y3
+	VMOVUPD 96(SI)(AX*4), Y4
+	VMULPS  Y0, Y1, Y1
+	VMULPS  Y0, Y2, Y2
+	VMULPS  Y0, Y3, Y3
+	VMULPS  Y0, Y4, Y4
+	VMOVUPD Y1, (DI)(AX*4)
+	VMOVUPD Y2, 32(DI)(AX*4)
+	VMOVUPD Y3, 64(DI)(AX*4)
+	VMOVUPD Y4, 96(DI)(AX*4)
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000020, R15
+	JMP     many
+
+one:
+	CMPQ    R15, $0x00000008
+	JL      done
+	VMOVUPD (SI)(AX*4), Y4
+	VMULPS  Y0, Y4, Y4
+	VMOVUPD Y4, (DI)(AX*4)
+	ADDQ    $0x00000008, AX
+	SUBQ    $0x00000008, R15
+	JMP     one
+
+done:
+	VZEROUPPER
+	RET
+
+// func mul32SVAVX2Vectors(dst *float32, a float32, b *float32, n int)
+// Requires: AVX
+TEXT ·mul32SVAVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         b+16(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS a+8(FP), Y0
+	XORQ         AX, AX
+
+many:
+	CMPQ    R15, $0x00000020
+	JL      one
+	VMOVUPD (SI)(AX*4), Y1
+	VMOVUPD 32(SI)(AX*4), Y2
+	VMOVUPD 64(SI)(AX*4), Y3
+	VMOVUPD 96(SI)(AX*4), Y4
+	VMULPS  Y1, Y0, Y1
+	VMULPS  Y2, Y0, Y2
+	VMULPS  Y3, Y0, Y3
+	VMULPS  Y4, Y0, Y4
+	VMOVUPD Y1, (DI)(AX*4)
+	VMOVUPD Y2, 32(DI)(AX*4)
+	VMOVUPD Y3, 64(DI)(AX*4)
+	VMOVUPD Y4, 96(DI)(AX*4)
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000020, R15
+	JMP     many
+
+one:
+	CMPQ    R15, $0x00000008
+	JL      done
+	VMOVUPD (SI)(AX*4), Y4
+	VMULPS  Y4, Y0, Y4
+	VMOVUPD Y4, (DI)(AX*4)
+	ADDQ    $0x00000008, AX
+	SUBQ    $0x00000008, R15
+	JMP     one
+
+done:
+	VZEROUPPER
+	RET
+
+// func div32VVAVX2Vectors(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·div32VVAVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ    R15, $0x00000020
+	JL      one
+	VMOVUPD (SI)(AX*4), Y0
+	VMOVUPD 32(SI)(AX*4), Y1
+	VMOVUPD 64(SI)(AX*4), Y2
+	VMOVUPD 96(SI)(AX*4), Y3
+	VMOVUPD (DX)(AX*4), Y4
+	VMOVUPD 32(DX)(AX*4), Y5
+	VMOVUPD 64(DX)(AX*4), Y6
+	VMOVUPD 96(DX)(AX*4), Y7
+	VDIVPS  Y4, Y0, Y4
+	VDIVPS  Y5, Y1, Y5
+	VDIVPS  Y6, Y2, Y6
+	VDIVPS  Y7, Y3, Y7
+	VMOVUPD Y4, (DI)(AX*4)
+	VMOVUPD Y5, 32(DI)(AX*4)
+	VMOVUPD Y6, 64(DI)(AX*4)
+	VMOVUPD Y7, 96(DI)(AX*4)
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000020, R15
+	JMP     many
+
+one:
+	CMPQ    R15, $0x00000008
+	JL      done
+	VMOVUPD (SI)(AX*4), Y7
+	VMOVUPD (DX)(AX*4), Y6
+	VDIVPS  Y6, Y7, Y6
+	VMOVUPD Y6, (DI)(AX*4)
+	ADDQ    $0x00000008, AX
+	SUBQ    $0x00000008, R15
+	JMP     one
+
+done:
+	VZEROUPPER
+	RET
+
+// func div32VSAVX2Vectors(dst *float32, a *float32, b float32, n int)
+// Requires: AVX
+TEXT ·div32VSAVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS b+16(FP), Y0
+	XORQ         AX, AX
+
+many:
+	CMPQ    R15, $0x00000020
+	JL      one
+	VMOVUPD (SI)(AX*4), Y1
+	VMOVUPD 32(SI)(AX*4), Y2
+	VMOVUPD 64(SI)(AX*4), Y3
+	VMOVUPD 96(SI)(AX*4), Y4
+	VDIVPS  Y0, Y1, Y1
+	VDIVPS  Y0, Y2, Y2
+	VDIVPS  Y0, Y3, Y3
+	VDIVPS  Y0, Y4, Y4
+	VMOVUPD Y1, (DI)(AX*4)
+	VMOVUPD Y2, 32(DI)(AX*4)
+	VMOVUPD Y3, 64(DI)(AX*4)
+	VMOVUPD Y4, 96(DI)(AX*4)
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000020, R15
+	JMP     many
+
+one:
+	CMPQ    R15, $0x00000008
+	JL      done
+	VMOVUPD (SI)(AX*4), Y4
+	VDIVPS  Y0, Y4, Y4
+	VMOVUPD Y4, (DI)(AX*4)
+	ADDQ    $0x00000008, AX
+	SUBQ    $0x00000008, R15
+	JMP     one
+
+done:
+	VZEROUPPER
+	RET
+
+// func div32SVAVX2Vectors(dst *float32, a float32, b *float32, n int)
+// Requires: AVX
+TEXT ·div32SVAVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         b+16(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS a+8(FP), Y0
+	XORQ         AX, AX
+
+many:
+	CMPQ    R15, $0x00000020
+	JL      one
+	VMOVUPD (SI)(AX*4), Y1
+	VMOVUPD 32(SI)(AX*4), Y2
+	VMOVUPD 64(SI)(AX*4), Y3
+	VMOVUPD 96(SI)(AX*4), Y4
+	VDIVPS  Y1, Y0, Y1
+	VDIVPS  Y2, Y0, Y2
+	VDIVPS  Y3, Y0, Y3
+	VDIVPS  Y4, Y0, Y4
+	VMOVUPD Y1, (DI)(AX*4)
+	VMOVUPD Y2, 32(DI)(AX*4)
+	VMOVUPD Y3, 64(DI)(AX*4)
+	VMOVUPD Y4, 96(DI)(AX*4)
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000020, R15
+	JMP     many
+
+one:
+	CMPQ    R15, $0x00000008
+	JL      done
+	VMOVUPD (SI)(AX*4), Y4
+	VDIVPS  Y4, Y0, Y4
+	VMOVUPD Y4, (DI)(AX*4)
+	ADDQ    $0x00000008, AX
+	SUBQ    $0x00000008, R15
+	JMP     one
+
+done:
+	VZEROUPPER
+	RET
+
+// func min32VVAVX2Vectors(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·min32VVAVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ      R15, $0x00000020
+	JL        one
+	VMOVUPD   (SI)(AX*4), Y0
+	VMOVUPD   32(SI)(AX*4), Y1
+	VMOVUPD   64(SI)(AX*4), Y2
+	VMOVUPD   96(SI)(AX*4), Y3
+	VCMPPS    $0x04, Y0, Y0, Y4
+	VCMPPS    $0x04, Y1, Y1, Y5
+	VCMPPS    $0x04, Y2, Y2, Y6
+	VCMPPS    $0x04, Y3, Y3, Y7
+	VMOVUPD   (DX)(AX*4), Y8
+	VMOVUPD   32(DX)(AX*4), Y9
+	VMOVUPD   64(DX)(AX*4), Y10
+	VMOVUPD   96(DX)(AX*4), Y11
+	VCMPPS    $0x11, Y8, Y0, Y12
+	VCMPPS    $0x11, Y9, Y1, Y13
+	VCMPPS    $0x11, Y10, Y2, Y14
+	VCMPPS    $0x11, Y11, Y3, Y15
+	VBLENDVPS Y12, Y0, Y8, Y8
+	VBLENDVPS Y13, Y1, Y9, Y9
+	VBLENDVPS Y14, Y2, Y10, Y10
+	VBLENDVPS Y15, Y3, Y11, Y11
+	VBLENDVPS Y4, Y0, Y8, Y8
+	VBLENDVPS Y5, Y1, Y9, Y9
+	VBLENDVPS Y6, Y2, Y10, Y10
+	VBLENDVPS Y7, Y3, Y11, Y11
+	VMOVUPD   Y8, (DI)(AX*4)
+	VMOVUPD   Y9, 32(DI)(AX*4)
+	VMOVUPD   Y10, 64(DI)(AX*4)
+	VMOVUPD   Y11, 96(DI)(AX*4)
+	ADDQ      $0x00000020, AX
+	SUBQ      $0x00000020, R15
+	JMP       many
+
+one:
+	CMPQ      R15, $0x00000008
+	JL        done
+	VMOVUPD   (SI)(AX*4), Y11
+	VCMPPS    $0x04, Y11, Y11, Y10
+	VMOVUPD   (DX)(AX*4), Y9
+	VCMPPS    $0x11, Y9, Y11, Y8
+	VBLENDVPS Y8, Y11, Y9, Y9
+	VBLENDVPS Y10, Y11, Y9, Y9
+	VMOVUPD   Y9, (DI)(AX*4)
+	ADDQ      $0x00000008, AX
+	SUBQ      $0x00000008, R15
+	JMP       one
+
+done:
+	VZEROUPPER
+	RET
+
+// func min32VSAVX2Vectors(dst *float32, a *float32, b float32, n int)
+// Requires: AVX
+TEXT ·min32VSAVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS b+16(FP), Y0
+	XORQ         AX, AX
+
+many:
+	CMPQ      R15, $0x00000020
+	JL        one
+	VMOVUPD   (SI)(AX*4), Y1
+	VMOVUPD   32(SI)(AX*4), Y2
+	VMOVUPD   64(SI)(AX*4), Y3
+	VMOVUPD   96(SI)(AX*4), Y4
+	VCMPPS    $0x04, Y1, Y1, Y5
+	VCMPPS    $0x04, Y2, Y2, Y6
+	VCMPPS    $0x04, Y3, Y3, Y7
+	VCMPPS    $0x04, Y4, Y4, Y8
+	VCMPPS    $0x11, Y0, Y1, Y9
+	VCMPPS    $0x11, Y0, Y2, Y10
+	VCMPPS    $0x11, Y0, Y3, Y11
+	VCMPPS    $0x11, Y0, Y4, Y12
+	VBLENDVPS Y9, Y1, Y0, Y9
+	VBLENDVPS Y10, Y2, Y0, Y10
+	VBLENDVPS Y11, Y3, Y0, Y11
+	VBLENDVPS Y12, Y4, Y0, Y12
+	VBLENDVPS Y5, Y1, Y9, Y9
+	VBLENDVPS Y6, Y2, Y10, Y10
+	VBLENDVPS Y7, Y3, Y11, Y11
+	VBLENDVPS Y8, Y4, Y12, Y12
+	VMOVUPD   Y9, (DI)(AX*4)
+	VMOVUPD   Y10, 32(DI)(AX*4)
+	VMOVUPD   Y11, 64(DI)(AX*4)
+	VMOVUPD   Y12, 96(DI)(AX*4)
+	ADDQ      $0x00000020, AX
+	SUBQ      $0x00000020, R15
+	JMP       many
+
+one:
+	CMPQ      R15, $0x00000008
+	JL        done
+	VMOVUPD   (SI)(AX*4), Y12
+	VCMPPS    $0x04, Y12, Y12, Y11
+	VCMPPS    $0x11, Y0, Y12, Y10
+	VBLENDVPS Y10, Y12, Y0, Y10
+	VBLENDVPS Y11, Y12, Y10, Y10
+	VMOVUPD   Y10, (DI)(AX*4)
+	ADDQ      $0x00000008, AX
+	SUBQ      $0x00000008, R15
+	JMP       one
+
+done:
+	VZEROUPPER
+	RET
+
+// func min32SVAVX2Vectors(dst *float32, a float32, b *float32, n int)
+// Requires: AVX
+TEXT ·min32SVAVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         b+16(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS a+8(FP), Y0
+	XORQ         AX, AX
+
+many:
+	CMPQ      R15, $0x00000020
+	JL        one
+	VCMPPS    $0x04, Y0, Y0, Y1
+	VCMPPS    $0x04, Y0, Y0, Y2
+	VCMPPS    $0x04, Y0, Y0, Y3
+	VCMPPS    $0x04, Y0, Y0, Y4
+	VMOVUPD   (SI)(AX*4), Y5
+	VMOVUPD   32(SI)(AX*4), Y6
+	VMOVUPD   64(SI)(AX*4), Y7
+	VMOVUPD   96(SI)(AX*4), Y8
+	VCMPPS    $0x11, Y5, Y0, Y9
+	VCMPPS    $0x11, Y6, Y0, Y10
+	VCMPPS    $0x11, Y7, Y0, Y11
+	VCMPPS    $0x11, Y8, Y0, Y12
+	VBLENDVPS Y9, Y0, Y5, Y5
+	VBLENDVPS Y10, Y0, Y6, Y6
+	VBLENDVPS Y11, Y0, Y7, Y7
+	VBLENDVPS Y12, Y0, Y8, Y8
+	VBLENDVPS Y1, Y0, Y5, Y5
+	VBLENDVPS Y2, Y0, Y6, Y6
+	VBLENDVPS Y3, Y0, Y7, Y7
+	VBLENDVPS Y4, Y0, Y8, Y8
+	VMOVUPD   Y5, (DI)(AX*4)
+	VMOVUPD   Y6, 32(DI)(AX*4)
+	VMOVUPD   Y7, 64(DI)(AX*4)
+	VMOVUPD   Y8, 96(DI)(AX*4)
+	ADDQ      $0x00000020, AX
+	SUBQ      $0x00000020, R15
+	JMP       many
+
+one:
+	CMPQ      R15, $0x00000008
+	JL        done
+	VCMPPS    $0x04, Y0, Y0, Y8
+	VMOVUPD   (SI)(AX*4), Y7
+	VCMPPS    $0x11, Y7, Y0, Y6
+	VBLENDVPS Y6, Y0, Y7, Y7
+	VBLENDVPS Y8, Y0, Y7, Y7
+	VMOVUPD   Y7, (DI)(AX*4)
+	ADDQ      $0x00000008, AX
+	SUBQ      $0x00000008, R15
+	JMP       one
+
+done:
+	VZEROUPPER
+	RET
+
+// func max32VVAVX2Vectors(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·max32VVAVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ      R15, $0x00000020
+	JL        one
+	VMOVUPD   (SI)(AX*4), Y0
+	VMOVUPD   32(SI)(AX*4), Y1
+	VMOVUPD   64(SI)(AX*4), Y2
+	VMOVUPD   96(SI)(AX*4), Y3
+	VCMPPS    $0x04, Y0, Y0, Y4
+	VCMPPS    $0x04, Y1, Y1, Y5
+	VCMPPS    $0x04, Y2, Y2, Y6
+	VCMPPS    $0x04, Y3, Y3, Y7
+	VMOVUPD   (DX)(AX*4), Y8
+	VMOVUPD   32(DX)(AX*4), Y9
+	VMOVUPD   64(DX)(AX*4), Y10
+	VMOVUPD   96(DX)(AX*4), Y11
+	VCMPPS    $0x1e, Y8, Y0, Y12
+	VCMPPS    $0x1e, Y9, Y1, Y13
+	VCMPPS    $0x1e, Y10, Y2, Y14
+	VCMPPS    $0x1e, Y11, Y3, Y15
+	VBLENDVPS Y12, Y0, Y8, Y8
+	VBLENDVPS Y13, Y1, Y9, Y9
+	VBLENDVPS Y14, Y2, Y10, Y10
+	VBLENDVPS Y15, Y3, Y11, Y11
+	VBLENDVPS Y4, Y0, Y8, Y8
+	VBLENDVPS Y5, Y1, Y9, Y9
+	VBLENDVPS Y6, Y2, Y10, Y10
+	VBLENDVPS Y7, Y3, Y11, Y11
+	VMOVUPD   Y8, (DI)(AX*4)
+	VMOVUPD   Y9, 32(DI)(AX*4)
+	VMOVUPD   Y10, 64(DI)(AX*4)
+	VMOVUPD   Y11, 96(DI)(AX*4)
+	ADDQ      $0x00000020, AX
+	SUBQ      $0x00000020, R15
+	JMP       many
+
+one:
+	CMPQ      R15, $0x00000008
+	JL        done
+	VMOVUPD   (SI)(AX*4), Y11
+	VCMPPS    $0x04, Y11, Y11, Y10
+	VMOVUPD   (DX)(AX*4), Y9
+	VCMPPS    $0x1e, Y9, Y11, Y8
+	VBLENDVPS Y8, Y11, Y9, Y9
+	VBLENDVPS Y10, Y11, Y9, Y9
+	VMOVUPD   Y9, (DI)(AX*4)
+	ADDQ      $0x00000008, AX
+	SUBQ      $0x00000008, R15
+	JMP       one
+
+done:
+	VZEROUPPER
+	RET
+
+// func max32VSAVX2Vectors(dst *float32, a *float32, b float32, n int)
+// Requires: AVX
+TEXT ·max32VSAVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS b+16(FP), Y0
+	XORQ         AX, AX
+
+many:
+	CMPQ      R15, $0x00000020
+	JL        one
+	VMOVUPD   (SI)(AX*4), Y1
+	VMOVUPD   32(SI)(AX*4), Y2
+	VMOVUPD   64(SI)(AX*4), Y3
+	VMOVUPD   96(SI)(AX*4), Y4
+	VCMPPS    $0x04, Y1, Y1, Y5
+	VCMPPS    $0x04, Y2, Y2, Y6
+	VCMPPS    $0x04, Y3, Y3, Y7
+	VCMPPS    $0x04, Y4, Y4, Y8
+	VCMPPS    $0x1e, Y0, Y1, Y9
+	VCMPPS    $0x1e, Y0, Y2, Y10
+	VCMPPS    $0x1e, Y0, Y3, Y11
+	VCMPPS    $0x1e, Y0, Y4, Y12
+	VBLENDVPS Y9, Y1, Y0, Y9
+	VBLENDVPS Y10, Y2, Y0, Y10
+	VBLENDVPS Y11, Y3, Y0, Y11
+	VBLENDVPS Y12, Y4, Y0, Y12
+	VBLENDVPS Y5, Y1, Y9, Y9
+	VBLENDVPS Y6, Y2, Y10, Y10
+	VBLENDVPS Y7, Y3, Y11, Y11
+	VBLENDVPS Y8, Y4, Y12, Y12
+	VMOVUPD   Y9, (DI)(AX*4)
+	VMOVUPD   Y10, 32(DI)(AX*4)
+	VMOVUPD   Y11, 64(DI)(AX*4)
+	VMOVUPD   Y12, 96(DI)(AX*4)
+	ADDQ      $0x00000020, AX
+	SUBQ      $0x00000020, R15
+	JMP       many
+
+one:
+	CMPQ      R15, $0x00000008
+	JL        done
+	VMOVUPD   (SI)(AX*4), Y12
+	VCMPPS    $0x04, Y12, Y12, Y11
+	VCMPPS    $0x1e, Y0, Y12, Y10
+	VBLENDVPS Y10, Y12, Y0, Y10
+	VBLENDVPS Y11, Y12, Y10, Y10
+	VMOVUPD   Y10, (DI)(AX*4)
+	ADDQ      $0x00000008, AX
+	SUBQ      $0x00000008, R15
+	JMP       one
+
+done:
+	VZEROUPPER
+	RET
+
+// func max32SVAVX2Vectors(dst *float32, a float32, b *float32, n int)
+// Requires: AVX
+TEXT ·max32SVAVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         b+16(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS a+8(FP), Y0
+	XORQ         AX, AX
+
+many:
+	CMPQ      R15, $0x00000020
+	JL        one
+	VCMPPS    $0x04, Y0, Y0, Y1
+	VCMPPS    $0x04, Y0, Y0, Y2
+	VCMPPS    $0x04, Y0, Y0, Y3
+	VCMPPS    $0x04, Y0, Y0, Y4
+	VMOVUPD   (SI)(AX*4), Y5
+	VMOVUPD   32(SI)(AX*4), Y6
+	VMOVUPD   64(SI)(AX*4), Y7
+	VMOVUPD   96(SI)(AX*4), Y8
+	VCMPPS    $0x1e, Y5, Y0, Y9
+	VCMPPS    $0x1e, Y6, Y0, Y10
+	VCMPPS    $0x1e, Y7, Y0, Y11
+	VCMPPS    $0x1e, Y8, Y0, Y12
+	VBLENDVPS Y9, Y0, Y5, Y5
+	VBLENDVPS Y10, Y0, Y6, Y6
+	VBLENDVPS Y11, Y0, Y7, Y7
+	VBLENDVPS Y12, Y0, Y8, Y8
+	VBLENDVPS Y1, Y0, Y5, Y5
+	VBLENDVPS Y2, Y0, Y6, Y6
+	VBLENDVPS Y3, Y0, Y7, Y7
+	VBLENDVPS Y4, Y0, Y8, Y8
+	VMOVUPD   Y5, (DI)(AX*4)
+	VMOVUPD   Y6, 32(DI)(AX*4)
+	VMOVUPD   Y7, 64(DI)(AX*4)
+	VMOVUPD   Y8, 96(DI)(AX*4)
+	ADDQ      $0x00000020, AX
+	SUBQ      $0x00000020, R15
+	JMP       many
+
+one:
+	CMPQ      R15, $0x00000008
+	JL        done
+	VCMPPS    $0x04, Y0, Y0, Y8
+	VMOVUPD   (SI)(AX*4), Y7
+	VCMPPS    $0x1e, Y7, Y0, Y6
+	VBLENDVPS Y6, Y0, Y7, Y7
+	VBLENDVPS Y8, Y0, Y7, Y7
+	VMOVUPD   Y7, (DI)(AX*4)
+	ADDQ      $0x00000008, AX
+	SUBQ      $0x00000008, R15
+	JMP       one
+
+done:
+	VZEROUPPER
+	RET
+
+// func less32VVAVX2Vectors(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·less32VVAVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ      R15, $0x00000020
+	JL        one
+	VMOVUPD   (SI)(AX*4), Y0
+	VMOVUPD   32(SI)(AX*4), Y1
+	VMOVUPD   64(SI)(AX*4), Y2
+	VMOVUPD   96(SI)(AX*4), Y3
+	VMOVUPD   (DX)(AX*4), Y4
+	VMOVUPD   32(DX)(AX*4), Y5
+	VMOVUPD   64(DX)(AX*4), Y6
+	VMOVUPD   96(DX)(AX*4), Y7
+	VCMPPS    $0x11, Y4, Y0, Y4
+	VCMPPS    $0x11, Y5, Y1, Y5
+	VCMPPS    $0x11, Y6, Y2, Y6
+	VCMPPS    $0x11, Y7, Y3, Y7
+	VMOVUPD   avx232_0<>+0(SB), Y3
+	VBLENDVPS Y4, avx232_3f800000<>+0(SB), Y3, Y4
+	VMOVUPD   avx232_0<>+0(SB), Y3
+	VBLENDVPS Y5, avx232_3f800000<>+0(SB), Y3, Y5
+	VMOVUPD   avx232_0<>+0(SB), Y3
+	VBLENDVPS Y6, avx232_3f800000<>+0(SB), Y3, Y6
+	VMOVUPD   avx232_0<>+0(SB), Y3
+	VBLENDVPS Y7, avx232_3f800000<>+0(SB), Y3, Y7
+	VMOVUPD   Y4, (DI)(AX*4)
+	VMOVUPD   Y5, 32(DI)(AX*4)
+	VMOVUPD   Y6, 64(DI)(AX*4)
+	VMOVUPD   Y7, 96(DI)(AX*4)
+	ADDQ      $0x00000020, AX
+	SUBQ      $0x00000020, R15
+	JMP       many
+
+one:
+	CMPQ      R15, $0x00000008
+	JL        done
+	VMOVUPD   (SI)(AX*4), Y7
+	VMOVUPD   (DX)(AX*4), Y6
+	VCMPPS    $0x11, Y6, Y7, Y6
+	VMOVUPD   avx232_0<>+0(SB), Y7
+	VBLENDVPS Y6, avx232_3f800000<>+0(SB), Y7, Y6
+	VMOVUPD   Y6, (DI)(AX*4)
+	ADDQ      $0x00000008, AX
+	SUBQ      $0x00000008, R15
+	JMP       one
+
+done:
+	VZEROUPPER
+	RET
+
+DATA avx232_0<>+0(SB)/4, $0x00000000
+DATA avx232_0<>+4(SB)/4, $0x00000000
+DATA avx232_0<>+8(SB)/4, $0x00000000
+DATA avx232_0<>+12(SB)/4, $0x00000000
+DATA avx232_0<>+16(SB)/4, $0x00000000
+DATA avx232_0<>+20(SB)/4, $0x00000000
+DATA avx232_0<>+24(SB)/4, $0x00000000
+DATA avx232_0<>+28(SB)/4, $0x00000000
+GLOBL avx232_0<>(SB), RODATA|NOPTR, $32
+
+// func less32VSAVX2Vectors(dst *float32, a *float32, b float32, n int)
+// Requires: AVX
+TEXT ·less32VSAVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS b+16(FP), Y0
+	XORQ         AX, AX
+
+many:
+	CMPQ      R15, $0x00000020
+	JL        one
+	VMOVUPD   (SI)(AX*4), Y1
+	VMOVUPD   32(SI)(AX*4), Y2
+	VMOVUPD   64(SI)(AX*4), Y3
+	VMOVUPD   96(SI)(AX*4), Y4
+	VCMPPS    $0x11, Y0, Y1, Y1
+	VCMPPS    $0x11, Y0, Y2, Y2
+	VCMPPS    $0x11, Y0, Y3, Y3
+	VCMPPS    $0x11, Y0, Y4, Y4
+	VMOVUPD   avx232_0<>+0(SB), Y5
+	VBLENDVPS Y1, avx232_3f800000<>+0(SB), Y5, Y1
+	VMOVUPD   avx232_0<>+0(SB), Y5
+	VBLENDVPS Y2, avx232_3f800000<>+0(SB), Y5, Y2
+	VMOVUPD   avx232_0<>+0(SB), Y5
+	VBLENDVPS Y3, avx232_3f800000<>+0(SB), Y5, Y3
+	VMOVUPD   avx232_0<>+0(SB), Y5
+	VBLENDVPS Y4, avx232_3f800000<>+0(SB), Y5, Y4
+	VMOVUPD   Y1, (DI)(AX*4)
+	VMOVUPD   Y2, 32(DI)(AX*4)
+	VMOVUPD   Y3, 64(DI)(AX*4)
+	VMOVUPD   Y4, 96(DI)(AX*4)
+	ADDQ      $0x00000020, AX
+	SUBQ      $0x00000020, R15
+	JMP       many
+
+one:
+	CMPQ      R15, $0x00000008
+	JL        done
+	VMOVUPD   (SI)(AX*4), Y4
+	VCMPPS    $0x11, Y0, Y4, Y4
+	VMOVUPD   avx232_0<>+0(SB), Y3
+	VBLENDVPS Y4, avx232_3f800000<>+0(SB), Y3, Y4
+	VMOVUPD   Y4, (DI)(AX*4)
+	ADDQ      $0x00000008, AX
+	SUBQ      $0x00000008, R15
+	JMP       one
+
+done:
+	VZEROUPPER
+	RET
+
+// func less32SVAVX2Vectors(dst *float32, a float32, b *float32, n int)
+// Requires: AVX
+TEXT ·less32SVAVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         b+16(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS a+8(FP), Y0
+	XORQ         AX, AX
+
+many:
+	CMPQ      R15, $0x00000020
+	JL        one
+	VMOVUPD   (SI)(AX*4), Y1
+	VMOVUPD   32(SI)(AX*4), Y2
+	VMOVUPD   64(SI)(AX*4), Y3
+	VMOVUPD   96(SI)(AX*4), Y4
+	VCMPPS    $0x11, Y1, Y0, Y1
+	VCMPPS    $0x11, Y2, Y0, Y2
+	VCMPPS    $0x11, Y3, Y0, Y3
+	VCMPPS    $0x11, Y4, Y0, Y4
+	VMOVUPD   avx232_0<>+0(SB), Y5
+	VBLENDVPS Y1, avx232_3f800000<>+0(SB), Y5, Y1
+	VMOVUPD   avx232_0<>+0(SB), Y5
+	VBLENDVPS Y2, avx232_3f800000<>+0(SB), Y5, Y2
+	VMOVUPD   avx232_0<>+0(SB), Y5
+	VBLENDVPS Y3, avx232_3f800000<>+0(SB), Y5, Y3
+	VMOVUPD   avx232_0<>+0(SB), Y5
+	VBLENDVPS Y4, avx232_3f800000<>+0(SB), Y5, Y4
+	VMOVUPD   Y1, (DI)(AX*4)
+	VMOVUPD   Y2, 32(DI)(AX*4)
+	VMOVUPD   Y3, 64(DI)(AX*4)
+	VMOVUPD   Y4, 96(DI)(AX*4)
+	ADDQ      $0x00000020, AX
+	SUBQ      $0x00000020, R15
+	JMP       many
+
+one:
+	CMPQ      R15, $0x00000008
+	JL        done
+	VMOVUPD   (SI)(AX*4), Y4
+	VCMPPS    $0x11, Y4, Y0, Y4
+	VMOVUPD   avx232_0<>+0(SB), Y3
+	VBLENDVPS Y4, avx232_3f800000<>+0(SB), Y3, Y4
+	VMOVUPD   Y4, (DI)(AX*4)
+	ADDQ      $0x00000008, AX
+	SUBQ      $0x00000008, R15
+	JMP       one
+
+done:
+	VZEROUPPER
+	RET
+
+// func lessEqual32VVAVX2Vectors(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·lessEqual32VVAVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ      R15, $0x00000020
+	JL        one
+	VMOVUPD   (SI)(AX*4), Y0
+	VMOVUPD   32(SI)(AX*4), Y1
+	VMOVUPD   64(SI)(AX*4), Y2
+	VMOVUPD   96(SI)(AX*4), Y3
+	VMOVUPD   (DX)(AX*4), Y4
+	VMOVUPD   32(DX)(AX*4), Y5
+	VMOVUPD   64(DX)(AX*4), Y6
+	VMOVUPD   96(DX)(AX*4), Y7
+	VCMPPS    $0x12, Y4, Y0, Y4
+	VCMPPS    $0x12, Y5, Y1, Y5
+	VCMPPS    $0x12, Y6, Y2, Y6
+	VCMPPS    $0x12, Y7, Y3, Y7
+	VMOVUPD   avx232_0<>+0(SB), Y3
+	VBLENDVPS Y4, avx232_3f800000<>+0(SB), Y3, Y4
+	VMOVUPD   avx232_0<>+0(SB), Y3
+	VBLENDVPS Y5, avx232_3f800000<>+0(SB), Y3, Y5
+	VMOVUPD   avx232_0<>+0(SB), Y3
+	VBLENDVPS Y6, avx232_3f800000<>+0(SB), Y3, Y6
+	VMOVUPD   avx232_0<>+0(SB), Y3
+	VBLENDVPS Y7, avx232_3f800000<>+0(SB), Y3, Y7
+	VMOVUPD   Y4, (DI)(AX*4)
+	VMOVUPD   Y5, 32(DI)(AX*4)
+	VMOVUPD   Y6, 64(DI)(AX*4)
+	VMOVUPD   Y7, 96(DI)(AX*4)
+	ADDQ      $0x00000020, AX
+	SUBQ      $0x00000020, R15
+	JMP       many
+
+one:
+	CMPQ      R15, $0x00000008
+	JL        done
+	VMOVUPD   (SI)(AX*4), Y7
+	VMOVUPD   (DX)(AX*4), Y6
+	VCMPPS    $0x12, Y6, Y7, Y6
+	VMOVUPD   avx232_0<>+0(SB), Y7
+	VBLENDVPS Y6, avx232_3f800000<>+0(SB), Y7, Y6
+	VMOVUPD   Y6, (DI)(AX*4)
+	ADDQ      $0x00000008, AX
+	SUBQ      $0x00000008, R15
+	JMP       one
+
+done:
+	VZEROUPPER
+	RET
+
+// func lessEqual32VSAVX2Vectors(dst *float32, a *float32, b float32, n int)
+// Requires: AVX
+TEXT ·lessEqual32VSAVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS b+16(FP), Y0
+	XORQ         AX, AX
+
+many:
+	CMPQ      R15, $0x00000020
+	JL        one
+	VMOVUPD   (SI)(AX*4), Y1
+	VMOVUPD   32(SI)(AX*4), Y2
+	VMOVUPD   64(SI)(AX*4), Y3
+	VMOVUPD   96(SI)(AX*4), Y4
+	VCMPPS    $0x12, Y0, Y1, Y1
+	VCMPPS    $0x12, Y0, Y2, Y2
+	VCMPPS    $0x12, Y0, Y3, Y3
+	VCMPPS    $0x12, Y0, Y4, Y4
+	VMOVUPD   avx232_0<>+0(SB), Y5
+	VBLENDVPS Y1, avx232_3f800000<>+0(SB), Y5, Y1
+	VMOVUPD   avx232_0<>+0(SB), Y5
+	VBLENDVPS Y2, avx232_3f800000<>+0(SB), Y5, Y2
+	VMOVUPD   avx232_0<>+0(SB), Y5
+	VBLENDVPS Y3, avx232_3f800000<>+0(SB), Y5, Y3
+	VMOVUPD   avx232_0<>+0(SB), Y5
+	VBLENDVPS Y4, avx232_3f800000<>+0(SB), Y5, Y4
+	VMOVUPD   Y1, (DI)(AX*4)
+	VMOVUPD   Y2, 32(DI)(AX*4)
+	VMOVUPD   Y3, 64(DI)(AX*4)
+	VMOVUPD   Y4, 96(DI)(AX*4)
+	ADDQ      $0x00000020, AX
+	SUBQ      $0x00000020, R15
+	JMP       many
+
+one:
+	CMPQ      R15, $0x00000008
+	JL        done
+	VMOVUPD   (SI)(AX*4), Y4
+	VCMPPS    $0x12, Y0, Y4, Y4
+	VMOVUPD   avx232_0<>+0(SB), Y3
+	VBLENDVPS Y4, avx232_3f800000<>+0(SB), Y3, Y4
+	VMOVUPD   Y4, (DI)(AX*4)
+	ADDQ      $0x00000008, AX
+	SUBQ      $0x00000008, R15
+	JMP       one
+
+done:
+	VZEROUPPER
+	RET
+
+// func lessEqual32SVAVX2Vectors(dst *float32, a float32, b *float32, n int)
+// Requires: AVX
+TEXT ·lessEqual32SVAVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         b+16(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS a+8(FP), Y0
+	XORQ         AX, AX
+
+many:
+	CMPQ      R15, $0x00000020
+	JL        one
+	VMOVUPD   (SI)(AX*4), Y1
+	VMOVUPD   32(SI)(AX*4), Y2
+	VMOVUPD   64(SI)(AX*4), Y3
+	VMOVUPD   96(SI)(AX*4), Y4
+	VCMPPS    $0x12, Y1, Y0, Y1
+	VCMPPS    $0x12, Y2, Y0, Y2
+	VCMPPS    $0x12, Y3, Y0, Y3
+	VCMPPS    $0x12, Y4, Y0, Y4
+	VMOVUPD   avx232_0<>+0(SB), Y5
+	VBLENDVPS Y1, avx232_3f800000<>+0(SB), Y5, Y1
+	VMOVUPD   avx232_0<>+0(SB), Y5
+	VBLENDVPS Y2, avx232_3f800000<>+0(SB), Y5, Y2
+	VMOVUPD   avx232_0<>+0(SB), Y5
+	VBLENDVPS Y3, avx232_3f800000<>+0(SB), Y5, Y3
+	VMOVUPD   avx232_0<>+0(SB), Y5
+	VBLENDVPS Y4, avx232_3f800000<>+0(SB), Y5, Y4
+	VMOVUPD   Y1, (DI)(AX*4)
+	VMOVUPD   Y2, 32(DI)(AX*4)
+	VMOVUPD   Y3, 64(DI)(AX*4)
+	VMOVUPD   Y4, 96(DI)(AX*4)
+	ADDQ      $0x00000020, AX
+	SUBQ      $0x00000020, R15
+	JMP       many
+
+one:
+	CMPQ      R15, $0x00000008
+	JL        done
+	VMOVUPD   (SI)(AX*4), Y4
+	VCMPPS    $0x12, Y4, Y0, Y4
+	VMOVUPD   avx232_0<>+0(SB), Y3
+	VBLENDVPS Y4, avx232_3f800000<>+0(SB), Y3, Y4
+	VMOVUPD   Y4, (DI)(AX*4)
+	ADDQ      $0x00000008, AX
+	SUBQ      $0x00000008, R15
+	JMP       one
+
+done:
+	VZEROUPPER
+	RET
+
+// func equal32VVAVX2Vectors(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·equal32VVAVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ      R15, $0x00000020
+	JL        one
+	VMOVUPD   (SI)(AX*4), Y0
+	VMOVUPD   32(SI)(AX*4), Y1
+	VMOVUPD   64(SI)(AX*4), Y2
+	VMOVUPD   96(SI)(AX*4), Y3
+	VMOVUPD   (DX)(AX*4), Y4
+	VMOVUPD   32(DX)(AX*4), Y5
+	VMOVUPD   64(DX)(AX*4), Y6
+	VMOVUPD   96(DX)(AX*4), Y7
+	VCMPPS    $0x00, Y4, Y0, Y4
+	VCMPPS    $0x00, Y5, Y1, Y5
+	VCMPPS    $0x00, Y6, Y2, Y6
+	VCMPPS    $0x00, Y7, Y3, Y7
+	VMOVUPD   avx232_0<>+0(SB), Y3
+	VBLENDVPS Y4, avx232_3f800000<>+0(SB), Y3, Y4
+	VMOVUPD   avx232_0<>+0(SB), Y3
+	VBLENDVPS Y5, avx232_3f800000<>+0(SB), Y3, Y5
+	VMOVUPD   avx232_0<>+0(SB), Y3
+	VBLENDVPS Y6, avx232_3f800000<>+0(SB), Y3, Y6
+	VMOVUPD   avx232_0<>+0(SB), Y3
+	VBLENDVPS Y7, avx232_3f800000<>+0(SB), Y3, Y7
+	VMOVUPD   Y4, (DI)(AX*4)
+	VMOVUPD   Y5, 32(DI)(AX*4)
+	VMOVUPD   Y6, 64(DI)(AX*4)
+	VMOVUPD   Y7, 96(DI)(AX*4)
+	ADDQ      $0x00000020, AX
+	SUBQ      $0x00000020, R15
+	JMP       many
+
+one:
+	CMPQ      R15, $0x00000008
+	JL        done
+	VMOVUPD   (SI)(AX*4), Y7
+	VMOVUPD   (DX)(AX*4), Y6
+	VCMPPS    $0x00, Y6, Y7, Y6
+	VMOVUPD   avx232_0<>+0(SB), Y7
+	VBLENDVPS Y6, avx232_3f800000<>+0(SB), Y7, Y6
+	VMOVUPD   Y6, (DI)(AX*4)
+	ADDQ      $0x00000008, AX
+	SUBQ      $0x00000008, R15
+	JMP       one
+
+done:
+	VZEROUPPER
+	RET
+
+// func equal32VSAVX2Vectors(dst *float32, a *float32, b float32, n int)
+// Requires: AVX
+TEXT ·equal32VSAVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS b+16(FP), Y0
+	XORQ         AX, AX
+
+many:
+	CMPQ      R15, $0x00000020
+	JL        one
+	VMOVUPD   (SI)(AX*4), Y1
+	VMOVUPD   32(SI)(AX*4), Y2
+	VMOVUPD   64(SI)(AX*4), Y3
+	VMOVUPD   96(SI)(AX*4), Y4
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VCMPPS    $0x00, Y0, Y4, Y4
+	VMOVUPD   avx232_0<>+0(SB), Y5
+	VBLENDVPS Y1, avx232_3f800000<>+0(SB), Y5, Y1
+	VMOVUPD   avx232_0<>+0(SB), Y5
+	VBLENDVPS Y2, avx232_3f800000<>+0(SB), Y5, Y2
+	VMOVUPD   avx232_0<>+0(SB), Y5
+	VBLENDVPS Y3, avx232_3f800000<>+0(SB), Y5, Y3
+	VMOVUPD   avx232_0<>+0(SB), Y5
+	VBLENDVPS Y4, avx232_3f800000<>+0(SB), Y5, Y4
+	VMOVUPD   Y1, (DI)(AX*4)
+	VMOVUPD   Y2, 32(DI)(AX*4)
+	VMOVUPD   Y3, 64(DI)(AX*4)
+	VMOVUPD   Y4, 96(DI)(AX*4)
+	ADDQ      $0x00000020, AX
+	SUBQ      $0x00000020, R15
+	JMP       many
+
+one:
+	CMPQ      R15, $0x00000008
+	JL        done
+	VMOVUPD   (SI)(AX*4), Y4
+	VCMPPS    $0x00, Y0, Y4, Y4
+	VMOVUPD   avx232_0<>+0(SB), Y3
+	VBLENDVPS Y4, avx232_3f800000<>+0(SB), Y3, Y4
+	VMOVUPD   Y4, (DI)(AX*4)
+	ADDQ      $0x00000008, AX
+	SUBQ      $0x00000008, R15
+	JMP       one
+
+done:
+	VZEROUPPER
+	RET
+
+// func equal32SVAVX2Vectors(dst *float32, a float32, b *float32, n int)
+// Requires: AVX
+TEXT ·equal32SVAVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         b+16(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS a+8(FP), Y0
+	XORQ         AX, AX
+
+many:
+	CMPQ      R15, $0x00000020
+	JL        one
+	VMOVUPD   (SI)(AX*4), Y1
+	VMOVUPD   32(SI)(AX*4), Y2
+	VMOVUPD   64(SI)(AX*4), Y3
+	VMOVUPD   96(SI)(AX*4), Y4
+	VCMPPS    $0x00, Y1, Y0, Y1
+	VCMPPS    $0x00, Y2, Y0, Y2
+	VCMPPS    $0x00, Y3, Y0, Y3
+	VCMPPS    $0x00, Y4, Y0, Y4
+	VMOVUPD   avx232_0<>+0(SB), Y5
+	VBLENDVPS Y1, avx232_3f800000<>+0(SB), Y5, Y1
+	VMOVUPD   avx232_0<>+0(SB), Y5
+	VBLENDVPS Y2, avx232_3f800000<>+0(SB), Y5, Y2
+	VMOVUPD   avx232_0<>+0(SB), Y5
+	VBLENDVPS Y3, avx232_3f800000<>+0(SB), Y5, Y3
+	VMOVUPD   avx232_0<>+0(SB), Y5
+	VBLENDVPS Y4, avx232_3f800000<>+0(SB), Y5, Y4
+	VMOVUPD   Y1, (DI)(AX*4)
+	VMOVUPD   Y2, 32(DI)(AX*4)
+	VMOVUPD   Y3, 64(DI)(AX*4)
+	VMOVUPD   Y4, 96(DI)(AX*4)
+	ADDQ      $0x00000020, AX
+	SUBQ      $0x00000020, R15
+	JMP       many
+
+one:
+	CMPQ      R15, $0x00000008
+	JL        done
+	VMOVUPD   (SI)(AX*4), Y4
+	VCMPPS    $0x00, Y4, Y0, Y4
+	VMOVUPD   avx232_0<>+0(SB), Y3
+	VBLENDVPS Y4, avx232_3f800000<>+0(SB), Y3, Y4
+	VMOVUPD   Y4, (DI)(AX*4)
+	ADDQ      $0x00000008, AX
+	SUBQ      $0x00000008, R15
+	JMP       one
+
+done:
+	VZEROUPPER
+	RET
+
+// func fma32VVVAVX2Vectors(dst *float32, a *float32, b *float32, c *float32, n int)
+// Requires: AVX, FMA3
+TEXT ·fma32VVVAVX2Vectors(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), CX
+	MOVQ n+32(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ        R15, $0x00000020
+	JL          one
+	VMOVUPD     (SI)(AX*4), Y0
+	VMOVUPD     32(SI)(AX*4), Y1
+	VMOVUPD     64(SI)(AX*4), Y2
+	VMOVUPD     96(SI)(AX*4), Y3
+	VMOVUPD     (DX)(AX*4), Y4
+	VMOVUPD     32(DX)(AX*4), Y5
+	VMOVUPD     64(DX)(AX*4), Y6
+	VMOVUPD     96(DX)(AX*4), Y7
+	VMOVUPD     (CX)(AX*4), Y8
+	VMOVUPD     32(CX)(AX*4), Y9
+	VMOVUPD     64(CX)(AX*4), Y10
+	VMOVUPD     96(CX)(AX*4), Y11
+	VFMADD231PS Y4, Y0, Y8
+	VFMADD231PS Y5, Y1, Y9
+	VFMADD231PS Y6, Y2, Y10
+	VFMADD231PS Y7, Y3, Y11
+	VMOVUPD     Y8, (DI)(AX*4)
+	VMOVUPD     Y9, 32(DI)(AX*4)
+	VMOVUPD     Y10, 64(DI)(AX*4)
+	VMOVUPD     Y11, 96(DI)(AX*4)
+	ADDQ        $0x00000020, AX
+	SUBQ        $0x00000020, R15
+	JMP         many
+
+one:
+	CMPQ        R15, $0x00000008
+	JL          done
+	VMOVUPD     (SI)(AX*4), Y11
+	VMOVUPD     (DX)(AX*4), Y10
+	VMOVUPD     (CX)(AX*4), Y9
+	VFMADD231PS Y10, Y11, Y9
+	VMOVUPD     Y9, (DI)(AX*4)
+	ADDQ        $0x00000008, AX
+	SUBQ        $0x00000008, R15
+	JMP         one
+
+done:
+	VZEROUPPER
+	RET
+
+// func fma32VVSAVX2Vectors(dst *float32, a *float32, b *float32, c float32, n int)
+// Requires: AVX, FMA3
+TEXT ·fma32VVSAVX2Vectors(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         b+16(FP), DX
+	MOVQ         n+32(FP), R15
+	VBROADCASTSS c+24(FP), Y0
+	XORQ         AX, AX
+
+many:
+	CMPQ        R15, $0x00000020
+	JL          one
+	VMOVUPD     (SI)(AX*4), Y1
+	VMOVUPD     32(SI)(AX*4), Y2
+	VMOVUPD     64(SI)(AX*4), Y3
+	VMOVUPD     96(SI)(AX*4), Y4
+	VMOVUPD     (DX)(AX*4), Y5
+	VMOVUPD     32(DX)(AX*4), Y6
+	VMOVUPD     64(DX)(AX*4), Y7
+	VMOVUPD     96(DX)(AX*4), Y8
+	VFMADD213PS Y0, Y5, Y1
+	VFMADD213PS Y0, Y6, Y2
+	VFMADD213PS Y0, Y7, Y3
+	VFMADD213PS Y0, Y8, Y4
+	VMOVUPD     Y1, (DI)(AX*4)
+	VMOVUPD     Y2, 32(DI)(AX*4)
+	VMOVUPD     Y3, 64(DI)(AX*4)
+	VMOVUPD     Y4, 96(DI)(AX*4)
+	ADDQ        $0x00000020, AX
+	SUBQ        $0x00000020, R15
+	JMP         many
+
+one:
+	CMPQ        R15, $0x00000008
+	JL          done
+	VMOVUPD     (SI)(AX*4), Y4
+	VMOVUPD     (DX)(AX*4), Y3
+	VFMADD213PS Y0, Y3, Y4
+	VMOVUPD     Y4, (DI)(AX*4)
+	ADDQ        $0x00000008, AX
+	SUBQ        $0x00000008, R15
+	JMP         one
+
+done:
+	VZEROUPPER
+	RET
+
+// func fma32VSVAVX2Vectors(dst *float32, a *float32, b float32, c *float32, n int)
+// Requires: AVX, FMA3
+TEXT ·fma32VSVAVX2Vectors(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         c+24(FP), DX
+	MOVQ         n+32(FP), R15
+	VBROADCASTSS b+16(FP), Y0
+	XORQ         AX, AX
+
+many:
+	CMPQ        R15, $0x00000020
+	JL          one
+	VMOVUPD     (SI)(AX*4), Y1
+	VMOVUPD     32(SI)(AX*4), Y2
+	VMOVUPD     64(SI)(AX*4), Y3
+	VMOVUPD     96(SI)(AX*4), Y4
+	VMOVUPD     (DX)(AX*4), Y5
+	VMOVUPD     32(DX)(AX*4), Y6
+	VMOVUPD     64(DX)(AX*4), Y7
+	VMOVUPD     96(DX)(AX*4), Y8
+	VFMADD231PS Y0, Y1, Y5
+	VFMADD231PS Y0, Y2, Y6
+	VFMADD231PS Y0, Y3, Y7
+	VFMADD231PS Y0, Y4, Y8
+	VMOVUPD     Y5, (DI)(AX*4)
+	VMOVUPD     Y6, 32(DI)(AX*4)
+	VMOVUPD     Y7, 64(DI)(AX*4)
+	VMOVUPD     Y8, 96(DI)(AX*4)
+	ADDQ        $0x00000020, AX
+	SUBQ        $0x00000020, R15
+	JMP         many
+
+one:
+	CMPQ        R15, $0x00000008
+	JL          done
+	VMOVUPD     (SI)(AX*4), Y8
+	VMOVUPD     (DX)(AX*4), Y7
+	VFMADD231PS Y0, Y8, Y7
+	VMOVUPD     Y7, (DI)(AX*4)
+	ADDQ        $0x00000008, AX
+	SUBQ        $0x00000008, R15
+	JMP         one
+
+done:
+	VZEROUPPER
+	RET
+
+// func fma32VSSAVX2Vectors(dst *float32, a *float32, b float32, c float32, n int)
+// Requires: AVX, FMA3
+TEXT ·fma32VSSAVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS b+16(FP), Y0
+	VBROADCASTSS c+20(FP), Y1
+	XORQ         AX, AX
+
+many:
+	CMPQ        R15, $0x00000020
+	JL          one
+	VMOVUPD     (SI)(AX*4), Y2
+	VMOVUPD     32(SI)(AX*4), Y3
+	VMOVUPD     64(SI)(AX*4), Y4
+	VMOVUPD     96(SI)(AX*4), Y5
+	VFMADD213PS Y1, Y0, Y2
+	VFMADD213PS Y1, Y0, Y3
+	VFMADD213PS Y1, Y0, Y4
+	VFMADD213PS Y1, Y0, Y5
+	VMOVUPD     Y2, (DI)(AX*4)
+	VMOVUPD     Y3, 32(DI)(AX*4)
+	VMOVUPD     Y4, 64(DI)(AX*4)
+	VMOVUPD     Y5, 96(DI)(AX*4)
+	ADDQ        $0x00000020, AX
+	SUBQ        $0x00000020, R15
+	JMP         many
+
+one:
+	CMPQ        R15, $0x00000008
+	JL          done
+	VMOVUPD     (SI)(AX*4), Y5
+	VFMADD213PS Y1, Y0, Y5
+	VMOVUPD     Y5, (DI)(AX*4)
+	ADDQ        $0x00000008, AX
+	SUBQ        $0x00000008, R15
+	JMP         one
+
+done:
+	VZEROUPPER
+	RET
+
+// func pick32VVVAVX2Vectors(dst *float32, a *float32, b *float32, c *float32, n int)
+// Requires: AVX
+TEXT ·pick32VVVAVX2Vectors(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), CX
+	MOVQ n+32(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ      R15, $0x00000020
+	JL        one
+	VMOVUPD   (SI)(AX*4), Y0
+	VMOVUPD   32(SI)(AX*4), Y1
+	VMOVUPD   64(SI)(AX*4), Y2
+	VMOVUPD   96(SI)(AX*4), Y3
+	VCMPPS    $0x04, avx232_0<>+0(SB), Y0, Y0
+	VCMPPS    $0x04, avx232_0<>+0(SB), Y1, Y1
+	VCMPPS    $0x04, avx232_0<>+0(SB), Y2, Y2
+	VCMPPS    $0x04, avx232_0<>+0(SB), Y3, Y3
+	VMOVUPD   (DX)(AX*4), Y4
+	VMOVUPD   32(DX)(AX*4), Y5
+	VMOVUPD   64(DX)(AX*4), Y6
+	VMOVUPD   96(DX)(AX*4), Y7
+	VMOVUPD   (CX)(AX*4), Y8
+	VMOVUPD   32(CX)(AX*4), Y9
+	VMOVUPD   64(CX)(AX*4), Y10
+	VMOVUPD   96(CX)(AX*4), Y11
+	VBLENDVPS Y0, Y4, Y8, Y8
+	VBLENDVPS Y1, Y5, Y9, Y9
+	VBLENDVPS Y2, Y6, Y10, Y10
+	VBLENDVPS Y3, Y7, Y11, Y11
+	VMOVUPD   Y8, (DI)(AX*4)
+	VMOVUPD   Y9, 32(DI)(AX*4)
+	VMOVUPD   Y10, 64(DI)(AX*4)
+	VMOVUPD   Y11, 96(DI)(AX*4)
+	ADDQ      $0x00000020, AX
+	SUBQ      $0x00000020, R15
+	JMP       many
+
+one:
+	CMPQ      R15, $0x00000008
+	JL        done
+	VMOVUPD   (SI)(AX*4), Y11
+	VCMPPS    $0x04, avx232_0<>+0(SB), Y11, Y11
+	VMOVUPD   (DX)(AX*4), Y10
+	VMOVUPD   (CX)(AX*4), Y9
+	VBLENDVPS Y11, Y10, Y9, Y9
+	VMOVUPD   Y9, (DI)(AX*4)
+	ADDQ      $0x00000008, AX
+	SUBQ      $0x00000008, R15
+	JMP       one
+
+done:
+	VZEROUPPER
+	RET
+
+// func pick32VVSAVX2Vectors(dst *float32, a *float32, b *float32, c float32, n int)
+// Requires: AVX
+TEXT ·pick32VVSAVX2Vectors(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         b+16(FP), DX
+	MOVQ         n+32(FP), R15
+	VBROADCASTSS c+24(FP), Y0
+	XORQ         AX, AX
+
+many:
+	CMPQ      R15, $0x00000020
+	JL        one
+	VMOVUPD   (SI)(AX*4), Y1
+	VMOVUPD   32(SI)(AX*4), Y2
+	VMOVUPD   64(SI)(AX*4), Y3
+	VMOVUPD   96(SI)(AX*4), Y4
+	VCMPPS    $0x04, avx232_0<>+0(SB), Y1, Y1
+	VCMPPS    $0x04, avx232_0<>+0(SB), Y2, Y2
+	VCMPPS    $0x04, avx232_0<>+0(SB), Y3, Y3
+	VCMPPS    $0x04, avx232_0<>+0(SB), Y4, Y4
+	VMOVUPD   (DX)(AX*4), Y5
+	VMOVUPD   32(DX)(AX*4), Y6
+	VMOVUPD   64(DX)(AX*4), Y7
+	VMOVUPD   96(DX)(AX*4), Y8
+	VBLENDVPS Y1, Y5, Y0, Y5
+	VBLENDVPS Y2, Y6, Y0, Y6
+	VBLENDVPS Y3, Y7, Y0, Y7
+	VBLENDVPS Y4, Y8, Y0, Y8
+	VMOVUPD   Y5, (DI)(AX*4)
+	VMOVUPD   Y6, 32(DI)(AX*4)
+	VMOVUPD   Y7, 64(DI)(AX*4)
+	VMOVUPD   Y8, 96(DI)(AX*4)
+	ADDQ      $0x00000020, AX
+	SUBQ      $0x00000020, R15
+	JMP       many
+
+one:
+	CMPQ      R15, $0x00000008
+	JL        done
+	VMOVUPD   (SI)(AX*4), Y8
+	VCMPPS    $0x04, avx232_0<>+0(SB), Y8, Y8
+	VMOVUPD   (DX)(AX*4), Y7
+	VBLENDVPS Y8, Y7, Y0, Y7
+	VMOVUPD   Y7, (DI)(AX*4)
+	ADDQ      $0x00000008, AX
+	SUBQ      $0x00000008, R15
+	JMP       one
+
+done:
+	VZEROUPPER
+	RET
+
+// func pick32VSVAVX2Vectors(dst *float32, a *float32, b float32, c *float32, n int)
+// Requires: AVX
+TEXT ·pick32VSVAVX2Vectors(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         c+24(FP), DX
+	MOVQ         n+32(FP), R15
+	VBROADCASTSS b+16(FP), Y0
+	XORQ         AX, AX
+
+many:
+	CMPQ      R15, $0x00000020
+	JL        one
+	VMOVUPD   (SI)(AX*4), Y1
+	VMOVUPD   32(SI)(AX*4), Y2
+	VMOVUPD   64(SI)(AX*4), Y3
+	VMOVUPD   96(SI)(AX*4), Y4
+	VCMPPS    $0x04, avx232_0<>+0(SB), Y1, Y1
+	VCMPPS    $0x04, avx232_0<>+0(SB), Y2, Y2
+	VCMPPS    $0x04, avx232_0<>+0(SB), Y3, Y3
+	VCMPPS    $0x04, avx232_0<>+0(SB), Y4, Y4
+	VMOVUPD   (DX)(AX*4), Y5
+	VMOVUPD   32(DX)(AX*4), Y6
+	VMOVUPD   64(DX)(AX*4), Y7
+	VMOVUPD   96(DX)(AX*4), Y8
+	VBLENDVPS Y1, Y0, Y5, Y5
+	VBLENDVPS Y2, Y0, Y6, Y6
+	VBLENDVPS Y3, Y0, Y7, Y7
+	VBLENDVPS Y4, Y0, Y8, Y8
+	VMOVUPD   Y5, (DI)(AX*4)
+	VMOVUPD   Y6, 32(DI)(AX*4)
+	VMOVUPD   Y7, 64(DI)(AX*4)
+	VMOVUPD   Y8, 96(DI)(AX*4)
+	ADDQ      $0x00000020, AX
+	SUBQ      $0x00000020, R15
+	JMP       many
+
+one:
+	CMPQ      R15, $0x00000008
+	JL        done
+	VMOVUPD   (SI)(AX*4), Y8
+	VCMPPS    $0x04, avx232_0<>+0(SB), Y8, Y8
+	VMOVUPD   (DX)(AX*4), Y7
+	VBLENDVPS Y8, Y0, Y7, Y7
+	VMOVUPD   Y7, (DI)(AX*4)
+	ADDQ      $0x00000008, AX
+	SUBQ      $0x00000008, R15
+	JMP       one
+
+done:
+	VZEROUPPER
+	RET
+
+// func pick32VSSAVX2Vectors(dst *float32, a *float32, b float32, c float32, n int)
+// Requires: AVX
+TEXT ·pick32VSSAVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS b+16(FP), Y0
+	VBROADCASTSS c+20(FP), Y1
+	XORQ         AX, AX
+
+many:
+	CMPQ      R15, $0x00000020
+	JL        one
+	VMOVUPD   (SI)(AX*4), Y2
+	VMOVUPD   32(SI)(AX*4), Y3
+	VMOVUPD   64(SI)(AX*4), Y4
+	VMOVUPD   96(SI)(AX*4), Y5
+	VCMPPS    $0x04, avx232_0<>+0(SB), Y2, Y2
+	VCMPPS    $0x04, avx232_0<>+0(SB), Y3, Y3
+	VCMPPS    $0x04, avx232_0<>+0(SB), Y4, Y4
+	VCMPPS    $0x04, avx232_0<>+0(SB), Y5, Y5
+	VBLENDVPS Y2, Y0, Y1, Y2
+	VBLENDVPS Y3, Y0, Y1, Y3
+	VBLENDVPS Y4, Y0, Y1, Y4
+	VBLENDVPS Y5, Y0, Y1, Y5
+	VMOVUPD   Y2, (DI)(AX*4)
+	VMOVUPD   Y3, 32(DI)(AX*4)
+	VMOVUPD   Y4, 64(DI)(AX*4)
+	VMOVUPD   Y5, 96(DI)(AX*4)
+	ADDQ      $0x00000020, AX
+	SUBQ      $0x00000020, R15
+	JMP       many
+
+one:
+	CMPQ      R15, $0x00000008
+	JL        done
+	VMOVUPD   (SI)(AX*4), Y5
+	VCMPPS    $0x04, avx232_0<>+0(SB), Y5, Y5
+	VBLENDVPS Y5, Y0, Y1, Y5
+	VMOVUPD   Y5, (DI)(AX*4)
+	ADDQ      $0x00000008, AX
+	SUBQ      $0x00000008, R15
+	JMP       one
+
+done:
+	VZEROUPPER
+	RET
+
+// func adam32AVX2Vectors(p *float32, m *float32, v *float32, gradient *float32, first float32, second float32, size float32, correction float32, epsilon float32, decay float32, n int)
+// Requires: AVX, FMA3
+TEXT ·adam32AVX2Vectors(SB), NOSPLIT, $0-64
+	MOVQ         p+0(FP), DI
+	MOVQ         m+8(FP), SI
+	MOVQ         v+16(FP), DX
+	MOVQ         gradient+24(FP), CX
+	MOVQ         n+56(FP), R15
+	VBROADCASTSS first+32(FP), Y0
+	VBROADCASTSS second+36(FP), Y1
+	VBROADCASTSS correction+44(FP), Y2
+	VBROADCASTSS epsilon+48(FP), Y3
+	VBROADCASTSS decay+52(FP), Y4
+	VBROADCASTSS size+40(FP), Y5
+	XORQ         AX, AX
+
+many:
+	CMPQ         R15, $0x00000010
+	JL           one
+	VMOVUPD      (CX)(AX*4), Y6
+	VMOVUPD      32(CX)(AX*4), Y7
+	VMOVUPD      (SI)(AX*4), Y8
+	VMOVUPD      32(SI)(AX*4), Y9
+	VSUBPS       Y8, Y6, Y10
+	VSUBPS       Y9, Y7, Y11
+	VFMADD231PS  Y0, Y10, Y8
+	VFMADD231PS  Y0, Y11, Y9
+	VMOVUPD      (DX)(AX*4), Y11
+	VMOVUPD      32(DX)(AX*4), Y10
+	VFMSUB213PS  Y11, Y6, Y6
+	VFMSUB213PS  Y10, Y7, Y7
+	VFMADD231PS  Y1, Y6, Y11
+	VFMADD231PS  Y1, Y7, Y10
+	VMULPS       Y2, Y11, Y7
+	VMULPS       Y2, Y10, Y6
+	VSQRTPS      Y7, Y7
+	VSQRTPS      Y6, Y6
+	VADDPS       Y3, Y7, Y7
+	VADDPS       Y3, Y6, Y6
+	VDIVPS       Y7, Y8, Y7
+	VDIVPS       Y6, Y9, Y6
+	VMOVUPD      (DI)(AX*4), Y12
+	VMOVUPD      32(DI)(AX*4), Y13
+	VFNMADD231PS Y4, Y12, Y12
+	VFNMADD231PS Y4, Y13, Y13
+	VFNMADD231PS Y5, Y7, Y12
+	VFNMADD231PS Y5, Y6, Y13
+	VMOVUPD      Y12, (DI)(AX*4)
+	VMOVUPD      Y13, 32(DI)(AX*4)
+	VMOVUPD      Y8, (SI)(AX*4)
+	VMOVUPD      Y9, 32(SI)(AX*4)
+	VMOVUPD      Y11, (DX)(AX*4)
+	VMOVUPD      Y10, 32(DX)(AX*4)
+	ADDQ         $0x00000010, AX
+	SUBQ         $0x00000010, R15
+	JMP          many
+
+one:
+	CMPQ         R15, $0x00000008
+	JL           done
+	VMOVUPD      (CX)(AX*4), Y10
+	VMOVUPD      (SI)(AX*4), Y11
+	VSUBPS       Y11, Y10, Y9
+	VFMADD231PS  Y0, Y9, Y11
+	VMOVUPD      (DX)(AX*4), Y9
+	VFMSUB213PS  Y9, Y10, Y10
+	VFMADD231PS  Y1, Y10, Y9
+	VMULPS       Y2, Y9, Y10
+	VSQRTPS      Y10, Y10
+	VADDPS       Y3, Y10, Y10
+	VDIVPS       Y10, Y11, Y10
+	VMOVUPD      (DI)(AX*4), Y8
+	VFNMADD231PS Y4, Y8, Y8
+	VFNMADD231PS Y5, Y10, Y8
+	VMOVUPD      Y8, (DI)(AX*4)
+	VMOVUPD      Y11, (SI)(AX*4)
+	VMOVUPD      Y9, (DX)(AX*4)
+	ADDQ         $0x00000008, AX
+	SUBQ         $0x00000008, R15
+	JMP          one
+
+done:
+	VZEROUPPER
+	RET
+
 // func peakAVX2Loop(n int)
 // Requires: AVX, FMA3
 TEXT ·peakAVX2Loop(SB), NOSPLIT, $0-8

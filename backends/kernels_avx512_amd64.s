@@ -12231,6 +12231,1979 @@ GLOBL avx51232_3d2aaaa5<>(SB), RODATA|NOPTR, $4
 DATA avx51232_bf000000<>+0(SB)/4, $0xbf000000
 GLOBL avx51232_bf000000<>(SB), RODATA|NOPTR, $4
 
+// func neg32AVX512Vectors(dst *float32, a *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·neg32AVX512Vectors(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ n+16(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ        R15, $0x00000040
+	JL          one
+	VMOVUPD     (SI)(AX*4), Z0
+	VMOVUPD     64(SI)(AX*4), Z1
+	VMOVUPD     128(SI)(AX*4), Z2
+	VMOVUPD     192(SI)(AX*4), Z3
+	VPXORD.BCST avx51232_80000000<>+0(SB), Z0, Z0
+	VPXORD.BCST avx51232_80000000<>+0(SB), Z1, Z1
+	VPXORD.BCST avx51232_80000000<>+0(SB), Z2, Z2
+	VPXORD.BCST avx51232_80000000<>+0(SB), Z3, Z3
+	VMOVUPD     Z0, (DI)(AX*4)
+	VMOVUPD     Z1, 64(DI)(AX*4)
+	VMOVUPD     Z2, 128(DI)(AX*4)
+	VMOVUPD     Z3, 192(DI)(AX*4)
+	ADDQ        $0x00000040, AX
+	SUBQ        $0x00000040, R15
+	JMP         many
+
+one:
+	CMPQ        R15, $0x00000010
+	JL          done
+	VMOVUPD     (SI)(AX*4), Z3
+	VPXORD.BCST avx51232_80000000<>+0(SB), Z3, Z3
+	VMOVUPD     Z3, (DI)(AX*4)
+	ADDQ        $0x00000010, AX
+	SUBQ        $0x00000010, R15
+	JMP         one
+
+done:
+	VZEROUPPER
+	RET
+
+// func abs32AVX512Vectors(dst *float32, a *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·abs32AVX512Vectors(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ n+16(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ        R15, $0x00000040
+	JL          one
+	VMOVUPD     (SI)(AX*4), Z0
+	VMOVUPD     64(SI)(AX*4), Z1
+	VMOVUPD     128(SI)(AX*4), Z2
+	VMOVUPD     192(SI)(AX*4), Z3
+	VPANDD.BCST avx51232_7fffffff<>+0(SB), Z0, Z0
+	VPANDD.BCST avx51232_7fffffff<>+0(SB), Z1, Z1
+	VPANDD.BCST avx51232_7fffffff<>+0(SB), Z2, Z2
+	VPANDD.BCST avx51232_7fffffff<>+0(SB), Z3, Z3
+	VMOVUPD     Z0, (DI)(AX*4)
+	VMOVUPD     Z1, 64(DI)(AX*4)
+	VMOVUPD     Z2, 128(DI)(AX*4)
+	VMOVUPD     Z3, 192(DI)(AX*4)
+	ADDQ        $0x00000040, AX
+	SUBQ        $0x00000040, R15
+	JMP         many
+
+one:
+	CMPQ        R15, $0x00000010
+	JL          done
+	VMOVUPD     (SI)(AX*4), Z3
+	VPANDD.BCST avx51232_7fffffff<>+0(SB), Z3, Z3
+	VMOVUPD     Z3, (DI)(AX*4)
+	ADDQ        $0x00000010, AX
+	SUBQ        $0x00000010, R15
+	JMP         one
+
+done:
+	VZEROUPPER
+	RET
+
+DATA avx51232_7fffffff<>+0(SB)/4, $0x7fffffff
+GLOBL avx51232_7fffffff<>(SB), RODATA|NOPTR, $4
+
+// func sqrt32AVX512Vectors(dst *float32, a *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·sqrt32AVX512Vectors(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ n+16(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ    R15, $0x00000040
+	JL      one
+	VMOVUPD (SI)(AX*4), Z0
+	VMOVUPD 64(SI)(AX*4), Z1
+	VMOVUPD 128(SI)(AX*4), Z2
+	VMOVUPD 192(SI)(AX*4), Z3
+	VSQRTPS Z0, Z0
+	VSQRTPS Z1, Z1
+	VSQRTPS Z2, Z2
+	VSQRTPS Z3, Z3
+	VMOVUPD Z0, (DI)(AX*4)
+	VMOVUPD Z1, 64(DI)(AX*4)
+	VMOVUPD Z2, 128(DI)(AX*4)
+	VMOVUPD Z3, 192(DI)(AX*4)
+	ADDQ    $0x00000040, AX
+	SUBQ    $0x00000040, R15
+	JMP     many
+
+one:
+	CMPQ    R15, $0x00000010
+	JL      done
+	VMOVUPD (SI)(AX*4), Z3
+	VSQRTPS Z3, Z3
+	VMOVUPD Z3, (DI)(AX*4)
+	ADDQ    $0x00000010, AX
+	SUBQ    $0x00000010, R15
+	JMP     one
+
+done:
+	VZEROUPPER
+	RET
+
+// func add32VVAVX512Vectors(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·add32VVAVX512Vectors(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ    R15, $0x00000040
+	JL      one
+	VMOVUPD (SI)(AX*4), Z0
+	VMOVUPD 64(SI)(AX*4), Z1
+	VMOVUPD 128(SI)(AX*4), Z2
+	VMOVUPD 192(SI)(AX*4), Z3
+	VMOVUPD (DX)(AX*4), Z4
+	VMOVUPD 64(DX)(AX*4), Z5
+	VMOVUPD 128(DX)(AX*4), Z6
+	VMOVUPD 192(DX)(AX*4), Z7
+	VADDPS  Z4, Z0, Z4
+	VADDPS  Z5, Z1, Z5
+	VADDPS  Z6, Z2, Z6
+	VADDPS  Z7, Z3, Z7
+	VMOVUPD Z4, (DI)(AX*4)
+	VMOVUPD Z5, 64(DI)(AX*4)
+	VMOVUPD Z6, 128(DI)(AX*4)
+	VMOVUPD Z7, 192(DI)(AX*4)
+	ADDQ    $0x00000040, AX
+	SUBQ    $0x00000040, R15
+	JMP     many
+
+one:
+	CMPQ    R15, $0x00000010
+	JL      done
+	VMOVUPD (SI)(AX*4), Z7
+	VMOVUPD (DX)(AX*4), Z6
+	VADDPS  Z6, Z7, Z6
+	VMOVUPD Z6, (DI)(AX*4)
+	ADDQ    $0x00000010, AX
+	SUBQ    $0x00000010, R15
+	JMP     one
+
+done:
+	VZEROUPPER
+	RET
+
+// func add32VSAVX512Vectors(dst *float32, a *float32, b float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·add32VSAVX512Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS b+16(FP), Z0
+	XORQ         AX, AX
+
+many:
+	CMPQ    R15, $0x00000040
+	JL      one
+	VMOVUPD (SI)(AX*4), Z1
+	VMOVUPD 64(SI)(AX*4), Z2
+	VMOVUPD 128(SI)(AX*4), Z3
+	VMOVUPD 192(SI)(AX*4), Z4
+	VADDPS  Z0, Z1, Z1
+	VADDPS  Z0, Z2, Z2
+	VADDPS  Z0, Z3, Z3
+	VADDPS  Z0, Z4, Z4
+	VMOVUPD Z1, (DI)(AX*4)
+	VMOVUPD Z2, 64(DI)(AX*4)
+	VMOVUPD Z3, 128(DI)(AX*4)
+	VMOVUPD Z4, 192(DI)(AX*4)
+	ADDQ    $0x00000040, AX
+	SUBQ    $0x00000040, R15
+	JMP     many
+
+one:
+	CMPQ    R15, $0x00000010
+	JL      done
+	VMOVUPD (SI)(AX*4), Z4
+	VADDPS  Z0, Z4, Z4
+	VMOVUPD Z4, (DI)(AX*4)
+	ADDQ    $0x00000010, AX
+	SUBQ    $0x00000010, R15
+	JMP     one
+
+done:
+	VZEROUPPER
+	RET
+
+// func add32SVAVX512Vectors(dst *float32, a float32, b *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·add32SVAVX512Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         b+16(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS a+8(FP), Z0
+	XORQ         AX, AX
+
+many:
+	CMPQ    R15, $0x00000040
+	JL      one
+	VMOVUPD (SI)(AX*4), Z1
+	VMOVUPD 64(SI)(AX*4), Z2
+	VMOVUPD 128(SI)(AX*4), Z3
+	VMOVUPD 192(SI)(AX*4), Z4
+	VADDPS  Z1, Z0, Z1
+	VADDPS  Z2, Z0, Z2
+	VADDPS  Z3, Z0, Z3
+	VADDPS  Z4, Z0, Z4
+	VMOVUPD Z1, (DI)(AX*4)
+	VMOVUPD Z2, 64(DI)(AX*4)
+	VMOVUPD Z3, 128(DI)(AX*4)
+	VMOVUPD Z4, 192(DI)(AX*4)
+	ADDQ    $0x00000040, AX
+	SUBQ    $0x00000040, R15
+	JMP     many
+
+one:
+	CMPQ    R15, $0x00000010
+	JL      done
+	VMOVUPD (SI)(AX*4), Z4
+	VADDPS  Z4, Z0, Z4
+	VMOVUPD Z4, (DI)(AX*4)
+	ADDQ    $0x00000010, AX
+	SUBQ    $0x00000010, R15
+	JMP     one
+
+done:
+	VZEROUPPER
+	RET
+
+// func sub32VVAVX512Vectors(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·sub32VVAVX512Vectors(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ    R15, $0x00000040
+	JL      one
+	VMOVUPD (SI)(AX*4), Z0
+	VMOVUPD 64(SI)(AX*4), Z1
+	VMOVUPD 128(SI)(AX*4), Z2
+	VMOVUPD 192(SI)(AX*4), Z3
+	VMOVUPD (DX)(AX*4), Z4
+	VMOVUPD 64(DX)(AX*4), Z5
+	VMOVUPD 128(DX)(AX*4), Z6
+	VMOVUPD 192(DX)(AX*4), Z7
+	VSUBPS  Z4, Z0, Z4
+	VSUBPS  Z5, Z1, Z5
+	VSUBPS  Z6, Z2, Z6
+	VSUBPS  Z7, Z3, Z7
+	VMOVUPD Z4, (DI)(AX*4)
+	VMOVUPD Z5, 64(DI)(AX*4)
+	VMOVUPD Z6, 128(DI)(AX*4)
+	VMOVUPD Z7, 192(DI)(AX*4)
+	ADDQ    $0x00000040, AX
+	SUBQ    $0x00000040, R15
+	JMP     many
+
+one:
+	CMPQ    R15, $0x00000010
+	JL      done
+	VMOVUPD (SI)(AX*4), Z7
+	VMOVUPD (DX)(AX*4), Z6
+	VSUBPS  Z6, Z7, Z6
+	VMOVUPD Z6, (DI)(AX*4)
+	ADDQ    $0x00000010, AX
+	SUBQ    $0x00000010, R15
+	JMP     one
+
+done:
+	VZEROUPPER
+	RET
+
+// func sub32VSAVX512Vectors(dst *float32, a *float32, b float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·sub32VSAVX512Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS b+16(FP), Z0
+	XORQ         AX, AX
+
+many:
+	CMPQ    R15, $0x00000040
+	JL      one
+	VMOVUPD (SI)(AX*4), Z1
+	VMOVUPD 64(SI)(AX*4), Z2
+	VMOVUPD 128(SI)(AX*4), Z3
+	VMOVUPD 192(SI)(AX*4), Z4
+	VSUBPS  Z0, Z1, Z1
+	VSUBPS  Z0, Z2, Z2
+	VSUBPS  Z0, Z3, Z3
+	VSUBPS  Z0, Z4, Z4
+	VMOVUPD Z1, (DI)(AX*4)
+	VMOVUPD Z2, 64(DI)(AX*4)
+	VMOVUPD Z3, 128(DI)(AX*4)
+	VMOVUPD Z4, 192(DI)(AX*4)
+	ADDQ    $0x00000040, AX
+	SUBQ    $0x00000040, R15
+	JMP     many
+
+one:
+	CMPQ    R15, $0x00000010
+	JL      done
+	VMOVUPD (SI)(AX*4), Z4
+	VSUBPS  Z0, Z4, Z4
+	VMOVUPD Z4, (DI)(AX*4)
+	ADDQ    $0x00000010, AX
+	SUBQ    $0x00000010, R15
+	JMP     one
+
+done:
+	VZEROUPPER
+	RET
+
+// func sub32SVAVX512Vectors(dst *float32, a float32, b *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·sub32SVAVX512Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         b+16(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS a+8(FP), Z0
+	XORQ         AX, AX
+
+many:
+	CMPQ    R15, $0x00000040
+	JL      one
+	VMOVUPD (SI)(AX*4), Z1
+	VMOVUPD 64(SI)(AX*4), Z2
+	VMOVUPD 128(SI)(AX*4), Z3
+	VMOVUPD 192(SI)(AX*4), Z4
+	VSUBPS  Z1, Z0, Z1
+	VSUBPS  Z2, Z0, Z2
+	VSUBPS  Z3, Z0, Z3
+	VSUBPS  Z4, Z0, Z4
+	VMOVUPD Z1, (DI)(AX*4)
+	VMOVUPD Z2, 64(DI)(AX*4)
+	VMOVUPD Z3, 128(DI)(AX*4)
+	VMOVUPD Z4, 192(DI)(AX*4)
+	ADDQ    $0x00000040, AX
+	SUBQ    $0x00000040, R15
+	JMP     many
+
+one:
+	CMPQ    R15, $0x00000010
+	JL      done
+	VMOVUPD (SI)(AX*4), Z4
+	VSUBPS  Z4, Z0, Z4
+	VMOVUPD Z4, (DI)(AX*4)
+	ADDQ    $0x00000010, AX
+	SUBQ    $0x00000010, R15
+	JMP     one
+
+done:
+	VZEROUPPER
+	RET
+
+// func mul32VVAVX512Vectors(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·mul32VVAVX512Vectors(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ    R15, $0x00000040
+	JL      one
+	VMOVUPD (SI)(AX*4), Z0
+	VMOVUPD 64(SI)(AX*4), Z1
+	VMOVUPD 128(SI)(AX*4), Z2
+	VMOVUPD 192(SI)(AX*4), Z3
+	VMOVUPD (DX)(AX*4), Z4
+	VMOVUPD 64(DX)(AX*4), Z5
+	VMOVUPD 128(DX)(AX*4), Z6
+	VMOVUPD 192(DX)(AX*4), Z7
+	VMULPS  Z4, Z0, Z4
+	VMULPS  Z5, Z1, Z5
+	VMULPS  Z6, Z2, Z6
+	VMULPS  Z7, Z3, Z7
+	VMOVUPD Z4, (DI)(AX*4)
+	VMOVUPD Z5, 64(DI)(AX*4)
+	VMOVUPD Z6, 128(DI)(AX*4)
+	VMOVUPD Z7, 192(DI)(AX*4)
+	ADDQ    $0x00000040, AX
+	SUBQ    $0x00000040, R15
+	JMP     many
+
+one:
+	CMPQ    R15, $0x00000010
+	JL      done
+	VMOVUPD (SI)(AX*4), Z7
+	VMOVUPD (DX)(AX*4), Z6
+	VMULPS  Z6, Z7, Z6
+	VMOVUPD Z6, (DI)(AX*4)
+	ADDQ    $0x00000010, AX
+	SUBQ    $0x00000010, R15
+	JMP     one
+
+done:
+	VZEROUPPER
+	RET
+
+// func mul32VSAVX512Vectors(dst *float32, a *float32, b float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·mul32VSAVX512Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS b+16(FP), Z0
+	XORQ         AX, AX
+
+many:
+	CMPQ    R15, $0x00000040
+	JL      one
+	VMOVUPD (SI)(AX*4), Z1
+	VMOVUPD 64(SI)(AX*4), Z2
+	VMOVUPD 128(SI)(AX*4), Z3
+	VMOVUPD 192(SI)(AX*4), Z4
+	VMULPS  Z0, Z1, Z1
+	VMULPS  Z0, Z2, Z2
+	VMULPS  Z0, Z3, Z3
+	VMULPS  Z0, Z4, Z4
+	VMOVUPD Z1, (DI)(AX*4)
+	VMOVUPD Z2, 64(DI)(AX*4)
+	VMOVUPD Z3, 128(DI)(AX*4)
+	VMOVUPD Z4, 192(DI)(AX*4)
+	ADDQ    $0x00000040, AX
+	SUBQ    $0x00000040, R15
+	JMP     many
+
+one:
+	CMPQ    R15, $0x00000010
+	JL      done
+	VMOVUPD (SI)(AX*4), Z4
+	VMULPS  Z0, Z4, Z4
+	VMOVUPD Z4, (DI)(AX*4)
+	ADDQ    $0x00000010, AX
+	SUBQ    $0x00000010, R15
+	JMP     one
+
+done:
+	VZEROUPPER
+	RET
+
+// func mul32SVAVX512Vectors(dst *float32, a float32, b *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·mul32SVAVX512Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         b+16(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS a+8(FP), Z0
+	XORQ         AX, AX
+
+many:
+	CMPQ    R15, $0x00000040
+	JL      one
+	VMOVUPD (SI)(AX*4), Z1
+	VMOVUPD 64(SI)(AX*4), Z2
+	VMOVUPD 128(SI)(AX*4), Z3
+	VMOVUPD 192(SI)(AX*4), Z4
+	VMULPS  Z1, Z0, Z1
+	VMULPS  Z2, Z0, Z2
+	VMULPS  Z3, Z0, Z3
+	VMULPS  Z4, Z0, Z4
+	VMOVUPD Z1, (DI)(AX*4)
+	VMOVUPD Z2, 64(DI)(AX*4)
+	VMOVUPD Z3, 128(DI)(AX*4)
+	VMOVUPD Z4, 192(DI)(AX*4)
+	ADDQ    $0x00000040, AX
+	SUBQ    $0x00000040, R15
+	JMP     many
+
+one:
+	CMPQ    R15, $0x00000010
+	JL      done
+	VMOVUPD (SI)(AX*4), Z4
+	VMULPS  Z4, Z0, Z4
+	VMOVUPD Z4, (DI)(AX*4)
+	ADDQ    $0x00000010, AX
+	SUBQ    $0x00000010, R15
+	JMP     one
+
+done:
+	VZEROUPPER
+	RET
+
+// func div32VVAVX512Vectors(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·div32VVAVX512Vectors(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ    R15, $0x00000040
+	JL      one
+	VMOVUPD (SI)(AX*4), Z0
+	VMOVUPD 64(SI)(AX*4), Z1
+	VMOVUPD 128(SI)(AX*4), Z2
+	VMOVUPD 192(SI)(AX*4), Z3
+	VMOVUPD (DX)(AX*4), Z4
+	VMOVUPD 64(DX)(AX*4), Z5
+	VMOVUPD 128(DX)(AX*4), Z6
+	VMOVUPD 192(DX)(AX*4), Z7
+	VDIVPS  Z4, Z0, Z4
+	VDIVPS  Z5, Z1, Z5
+	VDIVPS  Z6, Z2, Z6
+	VDIVPS  Z7, Z3, Z7
+	VMOVUPD Z4, (DI)(AX*4)
+	VMOVUPD Z5, 64(DI)(AX*4)
+	VMOVUPD Z6, 128(DI)(AX*4)
+	VMOVUPD Z7, 192(DI)(AX*4)
+	ADDQ    $0x00000040, AX
+	SUBQ    $0x00000040, R15
+	JMP     many
+
+one:
+	CMPQ    R15, $0x00000010
+	JL      done
+	VMOVUPD (SI)(AX*4), Z7
+	VMOVUPD (DX)(AX*4), Z6
+	VDIVPS  Z6, Z7, Z6
+	VMOVUPD Z6, (DI)(AX*4)
+	ADDQ    $0x00000010, AX
+	SUBQ    $0x00000010, R15
+	JMP     one
+
+done:
+	VZEROUPPER
+	RET
+
+// func div32VSAVX512Vectors(dst *float32, a *float32, b float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·div32VSAVX512Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS b+16(FP), Z0
+	XORQ         AX, AX
+
+many:
+	CMPQ    R15, $0x00000040
+	JL      one
+	VMOVUPD (SI)(AX*4), Z1
+	VMOVUPD 64(SI)(AX*4), Z2
+	VMOVUPD 128(SI)(AX*4), Z3
+	VMOVUPD 192(SI)(AX*4), Z4
+	VDIVPS  Z0, Z1, Z1
+	VDIVPS  Z0, Z2, Z2
+	VDIVPS  Z0, Z3, Z3
+	VDIVPS  Z0, Z4, Z4
+	VMOVUPD Z1, (DI)(AX*4)
+	VMOVUPD Z2, 64(DI)(AX*4)
+	VMOVUPD Z3, 128(DI)(AX*4)
+	VMOVUPD Z4, 192(DI)(AX*4)
+	ADDQ    $0x00000040, AX
+	SUBQ    $0x00000040, R15
+	JMP     many
+
+one:
+	CMPQ    R15, $0x00000010
+	JL      done
+	VMOVUPD (SI)(AX*4), Z4
+	VDIVPS  Z0, Z4, Z4
+	VMOVUPD Z4, (DI)(AX*4)
+	ADDQ    $0x00000010, AX
+	SUBQ    $0x00000010, R15
+	JMP     one
+
+done:
+	VZEROUPPER
+	RET
+
+// func div32SVAVX512Vectors(dst *float32, a float32, b *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·div32SVAVX512Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         b+16(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS a+8(FP), Z0
+	XORQ         AX, AX
+
+many:
+	CMPQ    R15, $0x00000040
+	JL      one
+	VMOVUPD (SI)(AX*4), Z1
+	VMOVUPD 64(SI)(AX*4), Z2
+	VMOVUPD 128(SI)(AX*4), Z3
+	VMOVUPD 192(SI)(AX*4), Z4
+	VDIVPS  Z1, Z0, Z1
+	VDIVPS  Z2, Z0, Z2
+	VDIVPS  Z3, Z0, Z3
+	VDIVPS  Z4, Z0, Z4
+	VMOVUPD Z1, (DI)(AX*4)
+	VMOVUPD Z2, 64(DI)(AX*4)
+	VMOVUPD Z3, 128(DI)(AX*4)
+	VMOVUPD Z4, 192(DI)(AX*4)
+	ADDQ    $0x00000040, AX
+	SUBQ    $0x00000040, R15
+	JMP     many
+
+one:
+	CMPQ    R15, $0x00000010
+	JL      done
+	VMOVUPD (SI)(AX*4), Z4
+	VDIVPS  Z4, Z0, Z4
+	VMOVUPD Z4, (DI)(AX*4)
+	ADDQ    $0x00000010, AX
+	SUBQ    $0x00000010, R15
+	JMP     one
+
+done:
+	VZEROUPPER
+	RET
+
+// func min32VVAVX512Vectors(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·min32VVAVX512Vectors(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ      R15, $0x00000030
+	JL        one
+	VMOVUPD   (SI)(AX*4), Z0
+	VMOVUPD   64(SI)(AX*4), Z1
+	VMOVUPD   128(SI)(AX*4), Z2
+	VCMPPS    $0x04, Z0, Z0, K1
+	VCMPPS    $0x04, Z1, Z1, K2
+	VCMPPS    $0x04, Z2, Z2, K3
+	VMOVUPD   (DX)(AX*4), Z3
+	VMOVUPD   64(DX)(AX*4), Z4
+	VMOVUPD   128(DX)(AX*4), Z5
+	VCMPPS    $0x11, Z3, Z0, K4
+	VCMPPS    $0x11, Z4, Z1, K5
+	VCMPPS    $0x11, Z5, Z2, K6
+	VBLENDMPS Z0, Z3, K4, Z3
+	VBLENDMPS Z1, Z4, K5, Z4
+	VBLENDMPS Z2, Z5, K6, Z5
+	VBLENDMPS Z0, Z3, K1, Z3
+	VBLENDMPS Z1, Z4, K2, Z4
+	VBLENDMPS Z2, Z5, K3, Z5
+	VMOVUPD   Z3, (DI)(AX*4)
+	VMOVUPD   Z4, 64(DI)(AX*4)
+	VMOVUPD   Z5, 128(DI)(AX*4)
+	ADDQ      $0x00000030, AX
+	SUBQ      $0x00000030, R15
+	JMP       many
+
+one:
+	CMPQ      R15, $0x00000010
+	JL        done
+	VMOVUPD   (SI)(AX*4), Z5
+	VCMPPS    $0x04, Z5, Z5, K3
+	VMOVUPD   (DX)(AX*4), Z4
+	VCMPPS    $0x11, Z4, Z5, K2
+	VBLENDMPS Z5, Z4, K2, Z4
+	VBLENDMPS Z5, Z4, K3, Z4
+	VMOVUPD   Z4, (DI)(AX*4)
+	ADDQ      $0x00000010, AX
+	SUBQ      $0x00000010, R15
+	JMP       one
+
+done:
+	VZEROUPPER
+	RET
+
+// func min32VSAVX512Vectors(dst *float32, a *float32, b float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·min32VSAVX512Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS b+16(FP), Z0
+	XORQ         AX, AX
+
+many:
+	CMPQ      R15, $0x00000030
+	JL        one
+	VMOVUPD   (SI)(AX*4), Z1
+	VMOVUPD   64(SI)(AX*4), Z2
+	VMOVUPD   128(SI)(AX*4), Z3
+	VCMPPS    $0x04, Z1, Z1, K1
+	VCMPPS    $0x04, Z2, Z2, K2
+	VCMPPS    $0x04, Z3, Z3, K3
+	VCMPPS    $0x11, Z0, Z1, K4
+	VCMPPS    $0x11, Z0, Z2, K5
+	VCMPPS    $0x11, Z0, Z3, K6
+	VBLENDMPS Z1, Z0, K4, Z4
+	VBLENDMPS Z2, Z0, K5, Z5
+	VBLENDMPS Z3, Z0, K6, Z6
+	VBLENDMPS Z1, Z4, K1, Z4
+	VBLENDMPS Z2, Z5, K2, Z5
+	VBLENDMPS Z3, Z6, K3, Z6
+	VMOVUPD   Z4, (DI)(AX*4)
+	VMOVUPD   Z5, 64(DI)(AX*4)
+	VMOVUPD   Z6, 128(DI)(AX*4)
+	ADDQ      $0x00000030, AX
+	SUBQ      $0x00000030, R15
+	JMP       many
+
+one:
+	CMPQ      R15, $0x00000010
+	JL        done
+	VMOVUPD   (SI)(AX*4), Z6
+	VCMPPS    $0x04, Z6, Z6, K3
+	VCMPPS    $0x11, Z0, Z6, K2
+	VBLENDMPS Z6, Z0, K2, Z5
+	VBLENDMPS Z6, Z5, K3, Z5
+	VMOVUPD   Z5, (DI)(AX*4)
+	ADDQ      $0x00000010, AX
+	SUBQ      $0x00000010, R15
+	JMP       one
+
+done:
+	VZEROUPPER
+	RET
+
+// func min32SVAVX512Vectors(dst *float32, a float32, b *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·min32SVAVX512Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         b+16(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS a+8(FP), Z0
+	XORQ         AX, AX
+
+many:
+	CMPQ      R15, $0x00000030
+	JL        one
+	VCMPPS    $0x04, Z0, Z0, K1
+	VCMPPS    $0x04, Z0, Z0, K2
+	VCMPPS    $0x04, Z0, Z0, K3
+	VMOVUPD   (SI)(AX*4), Z1
+	VMOVUPD   64(SI)(AX*4), Z2
+	VMOVUPD   128(SI)(AX*4), Z3
+	VCMPPS    $0x11, Z1, Z0, K4
+	VCMPPS    $0x11, Z2, Z0, K5
+	VCMPPS    $0x11, Z3, Z0, K6
+	VBLENDMPS Z0, Z1, K4, Z1
+	VBLENDMPS Z0, Z2, K5, Z2
+	VBLENDMPS Z0, Z3, K6, Z3
+	VBLENDMPS Z0, Z1, K1, Z1
+	VBLENDMPS Z0, Z2, K2, Z2
+	VBLENDMPS Z0, Z3, K3, Z3
+	VMOVUPD   Z1, (DI)(AX*4)
+	VMOVUPD   Z2, 64(DI)(AX*4)
+	VMOVUPD   Z3, 128(DI)(AX*4)
+	ADDQ      $0x00000030, AX
+	SUBQ      $0x00000030, R15
+	JMP       many
+
+one:
+	CMPQ      R15, $0x00000010
+	JL        done
+	VCMPPS    $0x04, Z0, Z0, K3
+	VMOVUPD   (SI)(AX*4), Z3
+	VCMPPS    $0x11, Z3, Z0, K2
+	VBLENDMPS Z0, Z3, K2, Z3
+	VBLENDMPS Z0, Z3, K3, Z3
+	VMOVUPD   Z3, (DI)(AX*4)
+	ADDQ      $0x00000010, AX
+	SUBQ      $0x00000010, R15
+	JMP       one
+
+done:
+	VZEROUPPER
+	RET
+
+// func max32VVAVX512Vectors(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·max32VVAVX512Vectors(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ      R15, $0x00000030
+	JL        one
+	VMOVUPD   (SI)(AX*4), Z0
+	VMOVUPD   64(SI)(AX*4), Z1
+	VMOVUPD   128(SI)(AX*4), Z2
+	VCMPPS    $0x04, Z0, Z0, K1
+	VCMPPS    $0x04, Z1, Z1, K2
+	VCMPPS    $0x04, Z2, Z2, K3
+	VMOVUPD   (DX)(AX*4), Z3
+	VMOVUPD   64(DX)(AX*4), Z4
+	VMOVUPD   128(DX)(AX*4), Z5
+	VCMPPS    $0x1e, Z3, Z0, K4
+	VCMPPS    $0x1e, Z4, Z1, K5
+	VCMPPS    $0x1e, Z5, Z2, K6
+	VBLENDMPS Z0, Z3, K4, Z3
+	VBLENDMPS Z1, Z4, K5, Z4
+	VBLENDMPS Z2, Z5, K6, Z5
+	VBLENDMPS Z0, Z3, K1, Z3
+	VBLENDMPS Z1, Z4, K2, Z4
+	VBLENDMPS Z2, Z5, K3, Z5
+	VMOVUPD   Z3, (DI)(AX*4)
+	VMOVUPD   Z4, 64(DI)(AX*4)
+	VMOVUPD   Z5, 128(DI)(AX*4)
+	ADDQ      $0x00000030, AX
+	SUBQ      $0x00000030, R15
+	JMP       many
+
+one:
+	CMPQ      R15, $0x00000010
+	JL        done
+	VMOVUPD   (SI)(AX*4), Z5
+	VCMPPS    $0x04, Z5, Z5, K3
+	VMOVUPD   (DX)(AX*4), Z4
+	VCMPPS    $0x1e, Z4, Z5, K2
+	VBLENDMPS Z5, Z4, K2, Z4
+	VBLENDMPS Z5, Z4, K3, Z4
+	VMOVUPD   Z4, (DI)(AX*4)
+	ADDQ      $0x00000010, AX
+	SUBQ      $0x00000010, R15
+	JMP       one
+
+done:
+	VZEROUPPER
+	RET
+
+// func max32VSAVX512Vectors(dst *float32, a *float32, b float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·max32VSAVX512Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS b+16(FP), Z0
+	XORQ         AX, AX
+
+many:
+	CMPQ      R15, $0x00000030
+	JL        one
+	VMOVUPD   (SI)(AX*4), Z1
+	VMOVUPD   64(SI)(AX*4), Z2
+	VMOVUPD   128(SI)(AX*4), Z3
+	VCMPPS    $0x04, Z1, Z1, K1
+	VCMPPS    $0x04, Z2, Z2, K2
+	VCMPPS    $0x04, Z3, Z3, K3
+	VCMPPS    $0x1e, Z0, Z1, K4
+	VCMPPS    $0x1e, Z0, Z2, K5
+	VCMPPS    $0x1e, Z0, Z3, K6
+	VBLENDMPS Z1, Z0, K4, Z4
+	VBLENDMPS Z2, Z0, K5, Z5
+	VBLENDMPS Z3, Z0, K6, Z6
+	VBLENDMPS Z1, Z4, K1, Z4
+	VBLENDMPS Z2, Z5, K2, Z5
+	VBLENDMPS Z3, Z6, K3, Z6
+	VMOVUPD   Z4, (DI)(AX*4)
+	VMOVUPD   Z5, 64(DI)(AX*4)
+	VMOVUPD   Z6, 128(DI)(AX*4)
+	ADDQ      $0x00000030, AX
+	SUBQ      $0x00000030, R15
+	JMP       many
+
+one:
+	CMPQ      R15, $0x00000010
+	JL        done
+	VMOVUPD   (SI)(AX*4), Z6
+	VCMPPS    $0x04, Z6, Z6, K3
+	VCMPPS    $0x1e, Z0, Z6, K2
+	VBLENDMPS Z6, Z0, K2, Z5
+	VBLENDMPS Z6, Z5, K3, Z5
+	VMOVUPD   Z5, (DI)(AX*4)
+	ADDQ      $0x00000010, AX
+	SUBQ      $0x00000010, R15
+	JMP       one
+
+done:
+	VZEROUPPER
+	RET
+
+// func max32SVAVX512Vectors(dst *float32, a float32, b *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·max32SVAVX512Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         b+16(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS a+8(FP), Z0
+	XORQ         AX, AX
+
+many:
+	CMPQ      R15, $0x00000030
+	JL        one
+	VCMPPS    $0x04, Z0, Z0, K1
+	VCMPPS    $0x04, Z0, Z0, K2
+	VCMPPS    $0x04, Z0, Z0, K3
+	VMOVUPD   (SI)(AX*4), Z1
+	VMOVUPD   64(SI)(AX*4), Z2
+	VMOVUPD   128(SI)(AX*4), Z3
+	VCMPPS    $0x1e, Z1, Z0, K4
+	VCMPPS    $0x1e, Z2, Z0, K5
+	VCMPPS    $0x1e, Z3, Z0, K6
+	VBLENDMPS Z0, Z1, K4, Z1
+	VBLENDMPS Z0, Z2, K5, Z2
+	VBLENDMPS Z0, Z3, K6, Z3
+	VBLENDMPS Z0, Z1, K1, Z1
+	VBLENDMPS Z0, Z2, K2, Z2
+	VBLENDMPS Z0, Z3, K3, Z3
+	VMOVUPD   Z1, (DI)(AX*4)
+	VMOVUPD   Z2, 64(DI)(AX*4)
+	VMOVUPD   Z3, 128(DI)(AX*4)
+	ADDQ      $0x00000030, AX
+	SUBQ      $0x00000030, R15
+	JMP       many
+
+one:
+	CMPQ      R15, $0x00000010
+	JL        done
+	VCMPPS    $0x04, Z0, Z0, K3
+	VMOVUPD   (SI)(AX*4), Z3
+	VCMPPS    $0x1e, Z3, Z0, K2
+	VBLENDMPS Z0, Z3, K2, Z3
+	VBLENDMPS Z0, Z3, K3, Z3
+	VMOVUPD   Z3, (DI)(AX*4)
+	ADDQ      $0x00000010, AX
+	SUBQ      $0x00000010, R15
+	JMP       one
+
+done:
+	VZEROUPPER
+	RET
+
+// func less32VVAVX512Vectors(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·less32VVAVX512Vectors(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ           R15, $0x00000040
+	JL             one
+	VMOVUPD        (SI)(AX*4), Z0
+	VMOVUPD        64(SI)(AX*4), Z1
+	VMOVUPD        128(SI)(AX*4), Z2
+	VMOVUPD        192(SI)(AX*4), Z3
+	VMOVUPD        (DX)(AX*4), Z4
+	VMOVUPD        64(DX)(AX*4), Z5
+	VMOVUPD        128(DX)(AX*4), Z6
+	VMOVUPD        192(DX)(AX*4), Z7
+	VCMPPS         $0x11, Z4, Z0, K1
+	VCMPPS         $0x11, Z5, Z1, K2
+	VCMPPS         $0x11, Z6, Z2, K3
+	VCMPPS         $0x11, Z7, Z3, K4
+	VBROADCASTSS   avx51232_0<>+0(SB), Z7
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z7, K1, Z3
+	VBROADCASTSS   avx51232_0<>+0(SB), Z7
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z7, K2, Z6
+	VBROADCASTSS   avx51232_0<>+0(SB), Z7
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z7, K3, Z2
+	VBROADCASTSS   avx51232_0<>+0(SB), Z7
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z7, K4, Z5
+	VMOVUPD        Z3, (DI)(AX*4)
+	VMOVUPD        Z6, 64(DI)(AX*4)
+	VMOVUPD        Z2, 128(DI)(AX*4)
+	VMOVUPD        Z5, 192(DI)(AX*4)
+	ADDQ           $0x00000040, AX
+	SUBQ           $0x00000040, R15
+	JMP            many
+
+one:
+	CMPQ           R15, $0x00000010
+	JL             done
+	VMOVUPD        (SI)(AX*4), Z5
+	VMOVUPD        (DX)(AX*4), Z2
+	VCMPPS         $0x11, Z2, Z5, K4
+	VBROADCASTSS   avx51232_0<>+0(SB), Z2
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z2, K4, Z5
+	VMOVUPD        Z5, (DI)(AX*4)
+	ADDQ           $0x00000010, AX
+	SUBQ           $0x00000010, R15
+	JMP            one
+
+done:
+	VZEROUPPER
+	RET
+
+DATA avx51232_0<>+0(SB)/4, $0x00000000
+GLOBL avx51232_0<>(SB), RODATA|NOPTR, $4
+
+// func less32VSAVX512Vectors(dst *float32, a *float32, b float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·less32VSAVX512Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS b+16(FP), Z0
+	XORQ         AX, AX
+
+many:
+	CMPQ           R15, $0x00000040
+	JL             one
+	VMOVUPD        (SI)(AX*4), Z1
+	VMOVUPD        64(SI)(AX*4), Z2
+	VMOVUPD        128(SI)(AX*4), Z3
+	VMOVUPD        192(SI)(AX*4), Z4
+	VCMPPS         $0x11, Z0, Z1, K1
+	VCMPPS         $0x11, Z0, Z2, K2
+	VCMPPS         $0x11, Z0, Z3, K3
+	VCMPPS         $0x11, Z0, Z4, K4
+	VBROADCASTSS   avx51232_0<>+0(SB), Z4
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z4, K1, Z3
+	VBROADCASTSS   avx51232_0<>+0(SB), Z4
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z4, K2, Z2
+	VBROADCASTSS   avx51232_0<>+0(SB), Z4
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z4, K3, Z1
+	VBROADCASTSS   avx51232_0<>+0(SB), Z4
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z4, K4, Z5
+	VMOVUPD        Z3, (DI)(AX*4)
+	VMOVUPD        Z2, 64(DI)(AX*4)
+	VMOVUPD        Z1, 128(DI)(AX*4)
+	VMOVUPD        Z5, 192(DI)(AX*4)
+	ADDQ           $0x00000040, AX
+	SUBQ           $0x00000040, R15
+	JMP            many
+
+one:
+	CMPQ           R15, $0x00000010
+	JL             done
+	VMOVUPD        (SI)(AX*4), Z5
+	VCMPPS         $0x11, Z0, Z5, K4
+	VBROADCASTSS   avx51232_0<>+0(SB), Z5
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z5, K4, Z1
+	VMOVUPD        Z1, (DI)(AX*4)
+	ADDQ           $0x00000010, AX
+	SUBQ           $0x00000010, R15
+	JMP            one
+
+done:
+	VZEROUPPER
+	RET
+
+// func less32SVAVX512Vectors(dst *float32, a float32, b *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·less32SVAVX512Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         b+16(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS a+8(FP), Z0
+	XORQ         AX, AX
+
+many:
+	CMPQ           R15, $0x00000040
+	JL             one
+	VMOVUPD        (SI)(AX*4), Z1
+	VMOVUPD        64(SI)(AX*4), Z2
+	VMOVUPD        128(SI)(AX*4), Z3
+	VMOVUPD        192(SI)(AX*4), Z4
+	VCMPPS         $0x11, Z1, Z0, K1
+	VCMPPS         $0x11, Z2, Z0, K2
+	VCMPPS         $0x11, Z3, Z0, K3
+	VCMPPS         $0x11, Z4, Z0, K4
+	VBROADCASTSS   avx51232_0<>+0(SB), Z4
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z4, K1, Z3
+	VBROADCASTSS   avx51232_0<>+0(SB), Z4
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z4, K2, Z2
+	VBROADCASTSS   avx51232_0<>+0(SB), Z4
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z4, K3, Z1
+	VBROADCASTSS   avx51232_0<>+0(SB), Z4
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z4, K4, Z5
+	VMOVUPD        Z3, (DI)(AX*4)
+	VMOVUPD        Z2, 64(DI)(AX*4)
+	VMOVUPD        Z1, 128(DI)(AX*4)
+	VMOVUPD        Z5, 192(DI)(AX*4)
+	ADDQ           $0x00000040, AX
+	SUBQ           $0x00000040, R15
+	JMP            many
+
+one:
+	CMPQ           R15, $0x00000010
+	JL             done
+	VMOVUPD        (SI)(AX*4), Z5
+	VCMPPS         $0x11, Z5, Z0, K4
+	VBROADCASTSS   avx51232_0<>+0(SB), Z5
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z5, K4, Z1
+	VMOVUPD        Z1, (DI)(AX*4)
+	ADDQ           $0x00000010, AX
+	SUBQ           $0x00000010, R15
+	JMP            one
+
+done:
+	VZEROUPPER
+	RET
+
+// func lessEqual32VVAVX512Vectors(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·lessEqual32VVAVX512Vectors(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ           R15, $0x00000040
+	JL             one
+	VMOVUPD        (SI)(AX*4), Z0
+	VMOVUPD        64(SI)(AX*4), Z1
+	VMOVUPD        128(SI)(AX*4), Z2
+	VMOVUPD        192(SI)(AX*4), Z3
+	VMOVUPD        (DX)(AX*4), Z4
+	VMOVUPD        64(DX)(AX*4), Z5
+	VMOVUPD        128(DX)(AX*4), Z6
+	VMOVUPD        192(DX)(AX*4), Z7
+	VCMPPS         $0x12, Z4, Z0, K1
+	VCMPPS         $0x12, Z5, Z1, K2
+	VCMPPS         $0x12, Z6, Z2, K3
+	VCMPPS         $0x12, Z7, Z3, K4
+	VBROADCASTSS   avx51232_0<>+0(SB), Z7
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z7, K1, Z3
+	VBROADCASTSS   avx51232_0<>+0(SB), Z7
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z7, K2, Z6
+	VBROADCASTSS   avx51232_0<>+0(SB), Z7
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z7, K3, Z2
+	VBROADCASTSS   avx51232_0<>+0(SB), Z7
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z7, K4, Z5
+	VMOVUPD        Z3, (DI)(AX*4)
+	VMOVUPD        Z6, 64(DI)(AX*4)
+	VMOVUPD        Z2, 128(DI)(AX*4)
+	VMOVUPD        Z5, 192(DI)(AX*4)
+	ADDQ           $0x00000040, AX
+	SUBQ           $0x00000040, R15
+	JMP            many
+
+one:
+	CMPQ           R15, $0x00000010
+	JL             done
+	VMOVUPD        (SI)(AX*4), Z5
+	VMOVUPD        (DX)(AX*4), Z2
+	VCMPPS         $0x12, Z2, Z5, K4
+	VBROADCASTSS   avx51232_0<>+0(SB), Z2
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z2, K4, Z5
+	VMOVUPD        Z5, (DI)(AX*4)
+	ADDQ           $0x00000010, AX
+	SUBQ           $0x00000010, R15
+	JMP            one
+
+done:
+	VZEROUPPER
+	RET
+
+// func lessEqual32VSAVX512Vectors(dst *float32, a *float32, b float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·lessEqual32VSAVX512Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS b+16(FP), Z0
+	XORQ         AX, AX
+
+many:
+	CMPQ           R15, $0x00000040
+	JL             one
+	VMOVUPD        (SI)(AX*4), Z1
+	VMOVUPD        64(SI)(AX*4), Z2
+	VMOVUPD        128(SI)(AX*4), Z3
+	VMOVUPD        192(SI)(AX*4), Z4
+	VCMPPS         $0x12, Z0, Z1, K1
+	VCMPPS         $0x12, Z0, Z2, K2
+	VCMPPS         $0x12, Z0, Z3, K3
+	VCMPPS         $0x12, Z0, Z4, K4
+	VBROADCASTSS   avx51232_0<>+0(SB), Z4
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z4, K1, Z3
+	VBROADCASTSS   avx51232_0<>+0(SB), Z4
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z4, K2, Z2
+	VBROADCASTSS   avx51232_0<>+0(SB), Z4
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z4, K3, Z1
+	VBROADCASTSS   avx51232_0<>+0(SB), Z4
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z4, K4, Z5
+	VMOVUPD        Z3, (DI)(AX*4)
+	VMOVUPD        Z2, 64(DI)(AX*4)
+	VMOVUPD        Z1, 128(DI)(AX*4)
+	VMOVUPD        Z5, 192(DI)(AX*4)
+	ADDQ           $0x00000040, AX
+	SUBQ           $0x00000040, R15
+	JMP            many
+
+one:
+	CMPQ           R15, $0x00000010
+	JL             done
+	VMOVUPD        (SI)(AX*4), Z5
+	VCMPPS         $0x12, Z0, Z5, K4
+	VBROADCASTSS   avx51232_0<>+0(SB), Z5
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z5, K4, Z1
+	VMOVUPD        Z1, (DI)(AX*4)
+	ADDQ           $0x00000010, AX
+	SUBQ           $0x00000010, R15
+	JMP            one
+
+done:
+	VZEROUPPER
+	RET
+
+// func lessEqual32SVAVX512Vectors(dst *float32, a float32, b *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·lessEqual32SVAVX512Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         b+16(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS a+8(FP), Z0
+	XORQ         AX, AX
+
+many:
+	CMPQ           R15, $0x00000040
+	JL             one
+	VMOVUPD        (SI)(AX*4), Z1
+	VMOVUPD        64(SI)(AX*4), Z2
+	VMOVUPD        128(SI)(AX*4), Z3
+	VMOVUPD        192(SI)(AX*4), Z4
+	VCMPPS         $0x12, Z1, Z0, K1
+	VCMPPS         $0x12, Z2, Z0, K2
+	VCMPPS         $0x12, Z3, Z0, K3
+	VCMPPS         $0x12, Z4, Z0, K4
+	VBROADCASTSS   avx51232_0<>+0(SB), Z4
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z4, K1, Z3
+	VBROADCASTSS   avx51232_0<>+0(SB), Z4
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z4, K2, Z2
+	VBROADCASTSS   avx51232_0<>+0(SB), Z4
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z4, K3, Z1
+	VBROADCASTSS   avx51232_0<>+0(SB), Z4
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z4, K4, Z5
+	VMOVUPD        Z3, (DI)(AX*4)
+	VMOVUPD        Z2, 64(DI)(AX*4)
+	VMOVUPD        Z1, 128(DI)(AX*4)
+	VMOVUPD        Z5, 192(DI)(AX*4)
+	ADDQ           $0x00000040, AX
+	SUBQ           $0x00000040, R15
+	JMP            many
+
+one:
+	CMPQ           R15, $0x00000010
+	JL             done
+	VMOVUPD        (SI)(AX*4), Z5
+	VCMPPS         $0x12, Z5, Z0, K4
+	VBROADCASTSS   avx51232_0<>+0(SB), Z5
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z5, K4, Z1
+	VMOVUPD        Z1, (DI)(AX*4)
+	ADDQ           $0x00000010, AX
+	SUBQ           $0x00000010, R15
+	JMP            one
+
+done:
+	VZEROUPPER
+	RET
+
+// func equal32VVAVX512Vectors(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·equal32VVAVX512Vectors(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ           R15, $0x00000040
+	JL             one
+	VMOVUPD        (SI)(AX*4), Z0
+	VMOVUPD        64(SI)(AX*4), Z1
+	VMOVUPD        128(SI)(AX*4), Z2
+	VMOVUPD        192(SI)(AX*4), Z3
+	VMOVUPD        (DX)(AX*4), Z4
+	VMOVUPD        64(DX)(AX*4), Z5
+	VMOVUPD        128(DX)(AX*4), Z6
+	VMOVUPD        192(DX)(AX*4), Z7
+	VCMPPS         $0x00, Z4, Z0, K1
+	VCMPPS         $0x00, Z5, Z1, K2
+	VCMPPS         $0x00, Z6, Z2, K3
+	VCMPPS         $0x00, Z7, Z3, K4
+	VBROADCASTSS   avx51232_0<>+0(SB), Z7
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z7, K1, Z3
+	VBROADCASTSS   avx51232_0<>+0(SB), Z7
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z7, K2, Z6
+	VBROADCASTSS   avx51232_0<>+0(SB), Z7
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z7, K3, Z2
+	VBROADCASTSS   avx51232_0<>+0(SB), Z7
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z7, K4, Z5
+	VMOVUPD        Z3, (DI)(AX*4)
+	VMOVUPD        Z6, 64(DI)(AX*4)
+	VMOVUPD        Z2, 128(DI)(AX*4)
+	VMOVUPD        Z5, 192(DI)(AX*4)
+	ADDQ           $0x00000040, AX
+	SUBQ           $0x00000040, R15
+	JMP            many
+
+one:
+	CMPQ           R15, $0x00000010
+	JL             done
+	VMOVUPD        (SI)(AX*4), Z5
+	VMOVUPD        (DX)(AX*4), Z2
+	VCMPPS         $0x00, Z2, Z5, K4
+	VBROADCASTSS   avx51232_0<>+0(SB), Z2
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z2, K4, Z5
+	VMOVUPD        Z5, (DI)(AX*4)
+	ADDQ           $0x00000010, AX
+	SUBQ           $0x00000010, R15
+	JMP            one
+
+done:
+	VZEROUPPER
+	RET
+
+// func equal32VSAVX512Vectors(dst *float32, a *float32, b float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·equal32VSAVX512Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS b+16(FP), Z0
+	XORQ         AX, AX
+
+many:
+	CMPQ           R15, $0x00000040
+	JL             one
+	VMOVUPD        (SI)(AX*4), Z1
+	VMOVUPD        64(SI)(AX*4), Z2
+	VMOVUPD        128(SI)(AX*4), Z3
+	VMOVUPD        192(SI)(AX*4), Z4
+	VCMPPS         $0x00, Z0, Z1, K1
+	VCMPPS         $0x00, Z0, Z2, K2
+	VCMPPS         $0x00, Z0, Z3, K3
+	VCMPPS         $0x00, Z0, Z4, K4
+	VBROADCASTSS   avx51232_0<>+0(SB), Z4
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z4, K1, Z3
+	VBROADCASTSS   avx51232_0<>+0(SB), Z4
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z4, K2, Z2
+	VBROADCASTSS   avx51232_0<>+0(SB), Z4
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z4, K3, Z1
+	VBROADCASTSS   avx51232_0<>+0(SB), Z4
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z4, K4, Z5
+	VMOVUPD        Z3, (DI)(AX*4)
+	VMOVUPD        Z2, 64(DI)(AX*4)
+	VMOVUPD        Z1, 128(DI)(AX*4)
+	VMOVUPD        Z5, 192(DI)(AX*4)
+	ADDQ           $0x00000040, AX
+	SUBQ           $0x00000040, R15
+	JMP            many
+
+one:
+	CMPQ           R15, $0x00000010
+	JL             done
+	VMOVUPD        (SI)(AX*4), Z5
+	VCMPPS         $0x00, Z0, Z5, K4
+	VBROADCASTSS   avx51232_0<>+0(SB), Z5
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z5, K4, Z1
+	VMOVUPD        Z1, (DI)(AX*4)
+	ADDQ           $0x00000010, AX
+	SUBQ           $0x00000010, R15
+	JMP            one
+
+done:
+	VZEROUPPER
+	RET
+
+// func equal32SVAVX512Vectors(dst *float32, a float32, b *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·equal32SVAVX512Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         b+16(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS a+8(FP), Z0
+	XORQ         AX, AX
+
+many:
+	CMPQ           R15, $0x00000040
+	JL             one
+	VMOVUPD        (SI)(AX*4), Z1
+	VMOVUPD        64(SI)(AX*4), Z2
+	VMOVUPD        128(SI)(AX*4), Z3
+	VMOVUPD        192(SI)(AX*4), Z4
+	VCMPPS         $0x00, Z1, Z0, K1
+	VCMPPS         $0x00, Z2, Z0, K2
+	VCMPPS         $0x00, Z3, Z0, K3
+	VCMPPS         $0x00, Z4, Z0, K4
+	VBROADCASTSS   avx51232_0<>+0(SB), Z4
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z4, K1, Z3
+	VBROADCASTSS   avx51232_0<>+0(SB), Z4
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z4, K2, Z2
+	VBROADCASTSS   avx51232_0<>+0(SB), Z4
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z4, K3, Z1
+	VBROADCASTSS   avx51232_0<>+0(SB), Z4
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z4, K4, Z5
+	VMOVUPD        Z3, (DI)(AX*4)
+	VMOVUPD        Z2, 64(DI)(AX*4)
+	VMOVUPD        Z1, 128(DI)(AX*4)
+	VMOVUPD        Z5, 192(DI)(AX*4)
+	ADDQ           $0x00000040, AX
+	SUBQ           $0x00000040, R15
+	JMP            many
+
+one:
+	CMPQ           R15, $0x00000010
+	JL             done
+	VMOVUPD        (SI)(AX*4), Z5
+	VCMPPS         $0x00, Z5, Z0, K4
+	VBROADCASTSS   avx51232_0<>+0(SB), Z5
+	VBLENDMPS.BCST avx51232_3f800000<>+0(SB), Z5, K4, Z1
+	VMOVUPD        Z1, (DI)(AX*4)
+	ADDQ           $0x00000010, AX
+	SUBQ           $0x00000010, R15
+	JMP            one
+
+done:
+	VZEROUPPER
+	RET
+
+// func fma32VVVAVX512Vectors(dst *float32, a *float32, b *float32, c *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·fma32VVVAVX512Vectors(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), CX
+	MOVQ n+32(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ        R15, $0x00000040
+	JL          one
+	VMOVUPD     (SI)(AX*4), Z0
+	VMOVUPD     64(SI)(AX*4), Z1
+	VMOVUPD     128(SI)(AX*4), Z2
+	VMOVUPD     192(SI)(AX*4), Z3
+	VMOVUPD     (DX)(AX*4), Z4
+	VMOVUPD     64(DX)(AX*4), Z5
+	VMOVUPD     128(DX)(AX*4), Z6
+	VMOVUPD     192(DX)(AX*4), Z7
+	VMOVUPD     (CX)(AX*4), Z8
+	VMOVUPD     64(CX)(AX*4), Z9
+	VMOVUPD     128(CX)(AX*4), Z10
+	VMOVUPD     192(CX)(AX*4), Z11
+	VFMADD231PS Z4, Z0, Z8
+	VFMADD231PS Z5, Z1, Z9
+	VFMADD231PS Z6, Z2, Z10
+	VFMADD231PS Z7, Z3, Z11
+	VMOVUPD     Z8, (DI)(AX*4)
+	VMOVUPD     Z9, 64(DI)(AX*4)
+	VMOVUPD     Z10, 128(DI)(AX*4)
+	VMOVUPD     Z11, 192(DI)(AX*4)
+	ADDQ        $0x00000040, AX
+	SUBQ        $0x00000040, R15
+	JMP         many
+
+one:
+	CMPQ        R15, $0x00000010
+	JL          done
+	VMOVUPD     (SI)(AX*4), Z11
+	VMOVUPD     (DX)(AX*4), Z10
+	VMOVUPD     (CX)(AX*4), Z9
+	VFMADD231PS Z10, Z11, Z9
+	VMOVUPD     Z9, (DI)(AX*4)
+	ADDQ        $0x00000010, AX
+	SUBQ        $0x00000010, R15
+	JMP         one
+
+done:
+	VZEROUPPER
+	RET
+
+// func fma32VVSAVX512Vectors(dst *float32, a *float32, b *float32, c float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·fma32VVSAVX512Vectors(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         b+16(FP), DX
+	MOVQ         n+32(FP), R15
+	VBROADCASTSS c+24(FP), Z0
+	XORQ         AX, AX
+
+many:
+	CMPQ        R15, $0x00000040
+	JL          one
+	VMOVUPD     (SI)(AX*4), Z1
+	VMOVUPD     64(SI)(AX*4), Z2
+	VMOVUPD     128(SI)(AX*4), Z3
+	VMOVUPD     192(SI)(AX*4), Z4
+	VMOVUPD     (DX)(AX*4), Z5
+	VMOVUPD     64(DX)(AX*4), Z6
+	VMOVUPD     128(DX)(AX*4), Z7
+	VMOVUPD     192(DX)(AX*4), Z8
+	VFMADD213PS Z0, Z5, Z1
+	VFMADD213PS Z0, Z6, Z2
+	VFMADD213PS Z0, Z7, Z3
+	VFMADD213PS Z0, Z8, Z4
+	VMOVUPD     Z1, (DI)(AX*4)
+	VMOVUPD     Z2, 64(DI)(AX*4)
+	VMOVUPD     Z3, 128(DI)(AX*4)
+	VMOVUPD     Z4, 192(DI)(AX*4)
+	ADDQ        $0x00000040, AX
+	SUBQ        $0x00000040, R15
+	JMP         many
+
+one:
+	CMPQ        R15, $0x00000010
+	JL          done
+	VMOVUPD     (SI)(AX*4), Z4
+	VMOVUPD     (DX)(AX*4), Z3
+	VFMADD213PS Z0, Z3, Z4
+	VMOVUPD     Z4, (DI)(AX*4)
+	ADDQ        $0x00000010, AX
+	SUBQ        $0x00000010, R15
+	JMP         one
+
+done:
+	VZEROUPPER
+	RET
+
+// func fma32VSVAVX512Vectors(dst *float32, a *float32, b float32, c *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·fma32VSVAVX512Vectors(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         c+24(FP), DX
+	MOVQ         n+32(FP), R15
+	VBROADCASTSS b+16(FP), Z0
+	XORQ         AX, AX
+
+many:
+	CMPQ        R15, $0x00000040
+	JL          one
+	VMOVUPD     (SI)(AX*4), Z1
+	VMOVUPD     64(SI)(AX*4), Z2
+	VMOVUPD     128(SI)(AX*4), Z3
+	VMOVUPD     192(SI)(AX*4), Z4
+	VMOVUPD     (DX)(AX*4), Z5
+	VMOVUPD     64(DX)(AX*4), Z6
+	VMOVUPD     128(DX)(AX*4), Z7
+	VMOVUPD     192(DX)(AX*4), Z8
+	VFMADD231PS Z0, Z1, Z5
+	VFMADD231PS Z0, Z2, Z6
+	VFMADD231PS Z0, Z3, Z7
+	VFMADD231PS Z0, Z4, Z8
+	VMOVUPD     Z5, (DI)(AX*4)
+	VMOVUPD     Z6, 64(DI)(AX*4)
+	VMOVUPD     Z7, 128(DI)(AX*4)
+	VMOVUPD     Z8, 192(DI)(AX*4)
+	ADDQ        $0x00000040, AX
+	SUBQ        $0x00000040, R15
+	JMP         many
+
+one:
+	CMPQ        R15, $0x00000010
+	JL          done
+	VMOVUPD     (SI)(AX*4), Z8
+	VMOVUPD     (DX)(AX*4), Z7
+	VFMADD231PS Z0, Z8, Z7
+	VMOVUPD     Z7, (DI)(AX*4)
+	ADDQ        $0x00000010, AX
+	SUBQ        $0x00000010, R15
+	JMP         one
+
+done:
+	VZEROUPPER
+	RET
+
+// func fma32VSSAVX512Vectors(dst *float32, a *float32, b float32, c float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·fma32VSSAVX512Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS b+16(FP), Z0
+	VBROADCASTSS c+20(FP), Z1
+	XORQ         AX, AX
+
+many:
+	CMPQ        R15, $0x00000040
+	JL          one
+	VMOVUPD     (SI)(AX*4), Z2
+	VMOVUPD     64(SI)(AX*4), Z3
+	VMOVUPD     128(SI)(AX*4), Z4
+	VMOVUPD     192(SI)(AX*4), Z5
+	VFMADD213PS Z1, Z0, Z2
+	VFMADD213PS Z1, Z0, Z3
+	VFMADD213PS Z1, Z0, Z4
+	VFMADD213PS Z1, Z0, Z5
+	VMOVUPD     Z2, (DI)(AX*4)
+	VMOVUPD     Z3, 64(DI)(AX*4)
+	VMOVUPD     Z4, 128(DI)(AX*4)
+	VMOVUPD     Z5, 192(DI)(AX*4)
+	ADDQ        $0x00000040, AX
+	SUBQ        $0x00000040, R15
+	JMP         many
+
+one:
+	CMPQ        R15, $0x00000010
+	JL          done
+	VMOVUPD     (SI)(AX*4), Z5
+	VFMADD213PS Z1, Z0, Z5
+	VMOVUPD     Z5, (DI)(AX*4)
+	ADDQ        $0x00000010, AX
+	SUBQ        $0x00000010, R15
+	JMP         one
+
+done:
+	VZEROUPPER
+	RET
+
+// func pick32VVVAVX512Vectors(dst *float32, a *float32, b *float32, c *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·pick32VVVAVX512Vectors(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), CX
+	MOVQ n+32(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ        R15, $0x00000040
+	JL          one
+	VMOVUPD     (SI)(AX*4), Z0
+	VMOVUPD     64(SI)(AX*4), Z1
+	VMOVUPD     128(SI)(AX*4), Z2
+	VMOVUPD     192(SI)(AX*4), Z3
+	VCMPPS.BCST $0x04, avx51232_0<>+0(SB), Z0, K1
+	VCMPPS.BCST $0x04, avx51232_0<>+0(SB), Z1, K2
+	VCMPPS.BCST $0x04, avx51232_0<>+0(SB), Z2, K3
+	VCMPPS.BCST $0x04, avx51232_0<>+0(SB), Z3, K4
+	VMOVUPD     (DX)(AX*4), Z3
+	VMOVUPD     64(DX)(AX*4), Z2
+	VMOVUPD     128(DX)(AX*4), Z1
+	VMOVUPD     192(DX)(AX*4), Z0
+	VMOVUPD     (CX)(AX*4), Z4
+	VMOVUPD     64(CX)(AX*4), Z5
+	VMOVUPD     128(CX)(AX*4), Z6
+	VMOVUPD     192(CX)(AX*4), Z7
+	VBLENDMPS   Z3, Z4, K1, Z4
+	VBLENDMPS   Z2, Z5, K2, Z5
+	VBLENDMPS   Z1, Z6, K3, Z6
+	VBLENDMPS   Z0, Z7, K4, Z7
+	VMOVUPD     Z4, (DI)(AX*4)
+	VMOVUPD     Z5, 64(DI)(AX*4)
+	VMOVUPD     Z6, 128(DI)(AX*4)
+	VMOVUPD     Z7, 192(DI)(AX*4)
+	ADDQ        $0x00000040, AX
+	SUBQ        $0x00000040, R15
+	JMP         many
+
+one:
+	CMPQ        R15, $0x00000010
+	JL          done
+	VMOVUPD     (SI)(AX*4), Z7
+	VCMPPS.BCST $0x04, avx51232_0<>+0(SB), Z7, K4
+	VMOVUPD     (DX)(AX*4), Z7
+	VMOVUPD     (CX)(AX*4), Z6
+	VBLENDMPS   Z7, Z6, K4, Z6
+	VMOVUPD     Z6, (DI)(AX*4)
+	ADDQ        $0x00000010, AX
+	SUBQ        $0x00000010, R15
+	JMP         one
+
+done:
+	VZEROUPPER
+	RET
+
+// func pick32VVSAVX512Vectors(dst *float32, a *float32, b *float32, c float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·pick32VVSAVX512Vectors(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         b+16(FP), DX
+	MOVQ         n+32(FP), R15
+	VBROADCASTSS c+24(FP), Z0
+	XORQ         AX, AX
+
+many:
+	CMPQ        R15, $0x00000040
+	JL          one
+	VMOVUPD     (SI)(AX*4), Z1
+	VMOVUPD     64(SI)(AX*4), Z2
+	VMOVUPD     128(SI)(AX*4), Z3
+	VMOVUPD     192(SI)(AX*4), Z4
+	VCMPPS.BCST $0x04, avx51232_0<>+0(SB), Z1, K1
+	VCMPPS.BCST $0x04, avx51232_0<>+0(SB), Z2, K2
+	VCMPPS.BCST $0x04, avx51232_0<>+0(SB), Z3, K3
+	VCMPPS.BCST $0x04, avx51232_0<>+0(SB), Z4, K4
+	VMOVUPD     (DX)(AX*4), Z4
+	VMOVUPD     64(DX)(AX*4), Z3
+	VMOVUPD     128(DX)(AX*4), Z2
+	VMOVUPD     192(DX)(AX*4), Z1
+	VBLENDMPS   Z4, Z0, K1, Z4
+	VBLENDMPS   Z3, Z0, K2, Z3
+	VBLENDMPS   Z2, Z0, K3, Z2
+	VBLENDMPS   Z1, Z0, K4, Z1
+	VMOVUPD     Z4, (DI)(AX*4)
+	VMOVUPD     Z3, 64(DI)(AX*4)
+	VMOVUPD     Z2, 128(DI)(AX*4)
+	VMOVUPD     Z1, 192(DI)(AX*4)
+	ADDQ        $0x00000040, AX
+	SUBQ        $0x00000040, R15
+	JMP         many
+
+one:
+	CMPQ        R15, $0x00000010
+	JL          done
+	VMOVUPD     (SI)(AX*4), Z1
+	VCMPPS.BCST $0x04, avx51232_0<>+0(SB), Z1, K4
+	VMOVUPD     (DX)(AX*4), Z1
+	VBLENDMPS   Z1, Z0, K4, Z1
+	VMOVUPD     Z1, (DI)(AX*4)
+	ADDQ        $0x00000010, AX
+	SUBQ        $0x00000010, R15
+	JMP         one
+
+done:
+	VZEROUPPER
+	RET
+
+// func pick32VSVAVX512Vectors(dst *float32, a *float32, b float32, c *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·pick32VSVAVX512Vectors(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         c+24(FP), DX
+	MOVQ         n+32(FP), R15
+	VBROADCASTSS b+16(FP), Z0
+	XORQ         AX, AX
+
+many:
+	CMPQ        R15, $0x00000040
+	JL          one
+	VMOVUPD     (SI)(AX*4), Z1
+	VMOVUPD     64(SI)(AX*4), Z2
+	VMOVUPD     128(SI)(AX*4), Z3
+	VMOVUPD     192(SI)(AX*4), Z4
+	VCMPPS.BCST $0x04, avx51232_0<>+0(SB), Z1, K1
+	VCMPPS.BCST $0x04, avx51232_0<>+0(SB), Z2, K2
+	VCMPPS.BCST $0x04, avx51232_0<>+0(SB), Z3, K3
+	VCMPPS.BCST $0x04, avx51232_0<>+0(SB), Z4, K4
+	VMOVUPD     (DX)(AX*4), Z4
+	VMOVUPD     64(DX)(AX*4), Z3
+	VMOVUPD     128(DX)(AX*4), Z2
+	VMOVUPD     192(DX)(AX*4), Z1
+	VBLENDMPS   Z0, Z4, K1, Z4
+	VBLENDMPS   Z0, Z3, K2, Z3
+	VBLENDMPS   Z0, Z2, K3, Z2
+	VBLENDMPS   Z0, Z1, K4, Z1
+	VMOVUPD     Z4, (DI)(AX*4)
+	VMOVUPD     Z3, 64(DI)(AX*4)
+	VMOVUPD     Z2, 128(DI)(AX*4)
+	VMOVUPD     Z1, 192(DI)(AX*4)
+	ADDQ        $0x00000040, AX
+	SUBQ        $0x00000040, R15
+	JMP         many
+
+one:
+	CMPQ        R15, $0x00000010
+	JL          done
+	VMOVUPD     (SI)(AX*4), Z1
+	VCMPPS.BCST $0x04, avx51232_0<>+0(SB), Z1, K4
+	VMOVUPD     (DX)(AX*4), Z1
+	VBLENDMPS   Z0, Z1, K4, Z1
+	VMOVUPD     Z1, (DI)(AX*4)
+	ADDQ        $0x00000010, AX
+	SUBQ        $0x00000010, R15
+	JMP         one
+
+done:
+	VZEROUPPER
+	RET
+
+// func pick32VSSAVX512Vectors(dst *float32, a *float32, b float32, c float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·pick32VSSAVX512Vectors(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         n+24(FP), R15
+	VBROADCASTSS b+16(FP), Z0
+	VBROADCASTSS c+20(FP), Z1
+	XORQ         AX, AX
+
+many:
+	CMPQ        R15, $0x00000040
+	JL          one
+	VMOVUPD     (SI)(AX*4), Z2
+	VMOVUPD     64(SI)(AX*4), Z3
+	VMOVUPD     128(SI)(AX*4), Z4
+	VMOVUPD     192(SI)(AX*4), Z5
+	VCMPPS.BCST $0x04, avx51232_0<>+0(SB), Z2, K1
+	VCMPPS.BCST $0x04, avx51232_0<>+0(SB), Z3, K2
+	VCMPPS.BCST $0x04, avx51232_0<>+0(SB), Z4, K3
+	VCMPPS.BCST $0x04, avx51232_0<>+0(SB), Z5, K4
+	VBLENDMPS   Z0, Z1, K1, Z5
+	VBLENDMPS   Z0, Z1, K2, Z4
+	VBLENDMPS   Z0, Z1, K3, Z3
+	VBLENDMPS   Z0, Z1, K4, Z2
+	VMOVUPD     Z5, (DI)(AX*4)
+	VMOVUPD     Z4, 64(DI)(AX*4)
+	VMOVUPD     Z3, 128(DI)(AX*4)
+	VMOVUPD     Z2, 192(DI)(AX*4)
+	ADDQ        $0x00000040, AX
+	SUBQ        $0x00000040, R15
+	JMP         many
+
+one:
+	CMPQ        R15, $0x00000010
+	JL          done
+	VMOVUPD     (SI)(AX*4), Z2
+	VCMPPS.BCST $0x04, avx51232_0<>+0(SB), Z2, K4
+	VBLENDMPS   Z0, Z1, K4, Z2
+	VMOVUPD     Z2, (DI)(AX*4)
+	ADDQ        $0x00000010, AX
+	SUBQ        $0x00000010, R15
+	JMP         one
+
+done:
+	VZEROUPPER
+	RET
+
+// func adam32AVX512Vectors(p *float32, m *float32, v *float32, gradient *float32, first float32, second float32, size float32, correction float32, epsilon float32, decay float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·adam32AVX512Vectors(SB), NOSPLIT, $0-64
+	MOVQ         p+0(FP), DI
+	MOVQ         m+8(FP), SI
+	MOVQ         v+16(FP), DX
+	MOVQ         gradient+24(FP), CX
+	MOVQ         n+56(FP), R15
+	VBROADCASTSS first+32(FP), Z0
+	VBROADCASTSS second+36(FP), Z1
+	VBROADCASTSS correction+44(FP), Z2
+	VBROADCASTSS epsilon+48(FP), Z3
+	VBROADCASTSS decay+52(FP), Z4
+	VBROADCASTSS size+40(FP), Z5
+	XORQ         AX, AX
+
+many:
+	CMPQ         R15, $0x00000040
+	JL           one
+	VMOVUPD      (CX)(AX*4), Z6
+	VMOVUPD      64(CX)(AX*4), Z7
+	VMOVUPD      128(CX)(AX*4), Z8
+	VMOVUPD      192(CX)(AX*4), Z9
+	VMOVUPD      (SI)(AX*4), Z10
+	VMOVUPD      64(SI)(AX*4), Z11
+	VMOVUPD      128(SI)(AX*4), Z12
+	VMOVUPD      192(SI)(AX*4), Z13
+	VSUBPS       Z10, Z6, Z14
+	VSUBPS       Z11, Z7, Z15
+	VSUBPS       Z12, Z8, Z16
+	VSUBPS       Z13, Z9, Z17
+	VFMADD231PS  Z0, Z14, Z10
+	VFMADD231PS  Z0, Z15, Z11
+	VFMADD231PS  Z0, Z16, Z12
+	VFMADD231PS  Z0, Z17, Z13
+	VMOVUPD      (DX)(AX*4), Z17
+	VMOVUPD      64(DX)(AX*4), Z16
+	VMOVUPD      128(DX)(AX*4), Z15
+	VMOVUPD      192(DX)(AX*4), Z14
+	VFMSUB213PS  Z17, Z6, Z6
+	VFMSUB213PS  Z16, Z7, Z7
+	VFMSUB213PS  Z15, Z8, Z8
+	VFMSUB213PS  Z14, Z9, Z9
+	VFMADD231PS  Z1, Z6, Z17
+	VFMADD231PS  Z1, Z7, Z16
+	VFMADD231PS  Z1, Z8, Z15
+	VFMADD231PS  Z1, Z9, Z14
+	VMULPS       Z2, Z17, Z9
+	VMULPS       Z2, Z16, Z8
+	VMULPS       Z2, Z15, Z7
+	VMULPS       Z2, Z14, Z6
+	VSQRTPS      Z9, Z9
+	VSQRTPS      Z8, Z8
+	VSQRTPS      Z7, Z7
+	VSQRTPS      Z6, Z6
+	VADDPS       Z3, Z9, Z9
+	VADDPS       Z3, Z8, Z8
+	VADDPS       Z3, Z7, Z7
+	VADDPS       Z3, Z6, Z6
+	VDIVPS       Z9, Z10, Z9
+	VDIVPS       Z8, Z11, Z8
+	VDIVPS       Z7, Z12, Z7
+	VDIVPS       Z6, Z13, Z6
+	VMOVUPD      (DI)(AX*4), Z18
+	VMOVUPD      64(DI)(AX*4), Z19
+	VMOVUPD      128(DI)(AX*4), Z20
+	VMOVUPD      192(DI)(AX*4), Z21
+	VFNMADD231PS Z4, Z18, Z18
+	VFNMADD231PS Z4, Z19, Z19
+	VFNMADD231PS Z4, Z20, Z20
+	VFNMADD231PS Z4, Z21, Z21
+	VFNMADD231PS Z5, Z9, Z18
+	VFNMADD231PS Z5, Z8, Z19
+	VFNMADD231PS Z5, Z7, Z20
+	VFNMADD231PS Z5, Z6, Z21
+	VMOVUPD      Z18, (DI)(AX*4)
+	VMOVUPD      Z19, 64(DI)(AX*4)
+	VMOVUPD      Z20, 128(DI)(AX*4)
+	VMOVUPD      Z21, 192(DI)(AX*4)
+	VMOVUPD      Z10, (SI)(AX*4)
+	VMOVUPD      Z11, 64(SI)(AX*4)
+	VMOVUPD      Z12, 128(SI)(AX*4)
+	VMOVUPD      Z13, 192(SI)(AX*4)
+	VMOVUPD      Z17, (DX)(AX*4)
+	VMOVUPD      Z16, 64(DX)(AX*4)
+	VMOVUPD      Z15, 128(DX)(AX*4)
+	VMOVUPD      Z14, 192(DX)(AX*4)
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000040, R15
+	JMP          many
+
+one:
+	CMPQ         R15, $0x00000010
+	JL           done
+	VMOVUPD      (CX)(AX*4), Z14
+	VMOVUPD      (SI)(AX*4), Z15
+	VSUBPS       Z15, Z14, Z16
+	VFMADD231PS  Z0, Z16, Z15
+	VMOVUPD      (DX)(AX*4), Z16
+	VFMSUB213PS  Z16, Z14, Z14
+	VFMADD231PS  Z1, Z14, Z16
+	VMULPS       Z2, Z16, Z14
+	VSQRTPS      Z14, Z14
+	VADDPS       Z3, Z14, Z14
+	VDIVPS       Z14, Z15, Z14
+	VMOVUPD      (DI)(AX*4), Z17
+	VFNMADD231PS Z4, Z17, Z17
+	VFNMADD231PS Z5, Z14, Z17
+	VMOVUPD      Z17, (DI)(AX*4)
+	VMOVUPD      Z15, (SI)(AX*4)
+	VMOVUPD      Z16, (DX)(AX*4)
+	ADDQ         $0x00000010, AX
+	SUBQ         $0x00000010, R15
+	JMP          one
+
+done:
+	VZEROUPPER
+	RET
+
 // func peakAVX512Loop(n int)
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·peakAVX512Loop(SB), NOSPLIT, $0-8

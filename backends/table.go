@@ -57,4 +57,6 @@ type Table struct {
 	Accept func(accepted, probability, ratio []float64, key *Key, particle, step, slot uint64)
 	// Uniform32 and Normal32 give four float32 numbers of particle+i.
 	Uniform32, Normal32 func(u0, u1, u2, u3 []float32, key *Key, particle, step, slot uint64)
+
+	F32 Table32 // the kernels in float32
 }

@@ -13,6 +13,14 @@ func where(c bool, a, b float64) float64 {
 	return b
 }
 
+// where32 is where for float32.
+func where32(c bool, a, b float32) float32 {
+	if c {
+		return a
+	}
+	return b
+}
+
 // whereBits is where for 64-bit words.
 func whereBits(c bool, a, b uint64) uint64 {
 	if c {

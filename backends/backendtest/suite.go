@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"runtime/debug"
 	"testing"
+	"unsafe"
 
 	"github.com/scorefield/infer/backends"
 )
@@ -24,9 +25,16 @@ func lengths() []int {
 	return append(list, 47, 63, 64, 65, 100, 127, 128, 129, 191, 255, 256, 257)
 }
 
+const (
+	longest = 257
+	longer  = 9 // than the first slice, at most, are the others
+	atEnd   = 8 // the offset of a slice that ends where memory does
+)
+
 // Run compares every kernel of the table with [backends.Generic], bit for bit: at many lengths, at every offset of a slice
-// in a vector, with slices that end or begin beside memory that may not be touched, on random bit patterns, ordinary
-// numbers, infinities, NaN and subnormals. A kernel that is missing fails. NaN equals NaN.
+// in a vector, with slices that end or begin beside memory that may not be touched, in place where the table promises that,
+// with operands longer than the result, on random bit patterns, ordinary numbers, infinities, NaN and subnormals. A kernel
+// that is missing fails. NaN equals NaN.
 func Run(t *testing.T, table *backends.Table) {
 	fields := reflect.ValueOf(table).Elem()
 	specification := reflect.ValueOf(&backends.Generic).Elem()
@@ -34,49 +42,142 @@ func Run(t *testing.T, table *backends.Table) {
 		name := fields.Type().Field(i).Name
 		switch fields.Field(i).Kind() {
 		case reflect.Func:
-			t.Run(name, func(t *testing.T) { compare(t, fields.Field(i), specification.Field(i)) })
+			t.Run(name, func(t *testing.T) { compare(t, name, fields.Field(i), specification.Field(i)) })
 		case reflect.Struct:
 			for j := range fields.Field(i).NumField() {
 				form := fields.Field(i).Type().Field(j).Name
-				t.Run(name+form, func(t *testing.T) { compare(t, fields.Field(i).Field(j), specification.Field(i).Field(j)) })
+				t.Run(name+form, func(t *testing.T) { compare(t, name, fields.Field(i).Field(j), specification.Field(i).Field(j)) })
 			}
 		}
 	}
 }
 
-func compare(t *testing.T, kernel, specification reflect.Value) {
+// alias says that output and operand are one slice.
+type alias struct{ output, operand int }
+
+// inPlace lists the ways in which the table promises that a kernel may overwrite operands; the first is none.
+func inPlace(name string, typ reflect.Type) [][]alias {
+	ways := [][]alias{nil}
+	switch name {
+	case "Propose":
+		return append(ways, []alias{{0, 2}, {1, 3}})
+	case "ProposeLast":
+		return append(ways, []alias{{0, 1}})
+	case "Uniform", "Normal", "Accept", "Uniform32", "Normal32":
+		return ways
+	}
+	for a := 1; a < typ.NumIn(); a++ {
+		if typ.In(a).Kind() == reflect.Slice {
+			ways = append(ways, []alias{{0, a}})
+		}
+	}
+	return ways
+}
+
+func compare(t *testing.T, name string, kernel, specification reflect.Value) {
 	if kernel.IsNil() {
 		t.Fatal("the table lacks this kernel")
 	}
 	// A fault in assembly becomes a panic, and so a failure that names the kernel.
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	r := rand.New(rand.NewPCG(1, uint64(kernel.Type().NumIn())))
+	typ := kernel.Type()
+	memory := make([][]byte, typ.NumIn())
+	for a := range memory {
+		var free func()
+		memory[a], free = guarded(8 * (longest + longer + atEnd))
+		defer free()
+	}
+	r := rand.New(rand.NewPCG(1, uint64(typ.NumIn())))
+	ways := inPlace(name, typ)
 	for _, n := range lengths() {
-		for offset := range 9 { // 8: against the upper guard
-			got := arguments(r, kernel.Type(), n, offset)
-			want := clone(got)
-			inputs := clone(got)
-			kernel.Call(got.values)
-			specification.Call(want.values)
-			for a := range got.values {
-				if message := difference(got.values[a], want.values[a]); message != "" {
-					t.Fatalf("length %d, offset %d, argument %d, %s; inputs %s", n, offset, a, message, inputs)
+		for offset := range atEnd + 1 {
+			got := arguments(r, typ, memory, n, offset)
+			want, inputs := clone(got), clone(got)
+			specification.Call(want)
+			overwritten := map[int]bool{}
+			way := ways[r.IntN(len(ways))]
+			for _, w := range way {
+				got[w.output] = got[w.operand].Slice(0, n)
+				want[w.output] = want[w.output].Slice(0, n)
+				overwritten[w.operand] = true
+			}
+			kernel.Call(got)
+			for a := range got {
+				if message := difference(got[a], want[a]); message != "" && !overwritten[a] {
+					t.Fatalf("length %d, offset %d, in place %v, argument %d, %s; inputs %s", n, offset, way, a, message, show(inputs))
 				}
 			}
-			got.free()
 		}
 	}
 }
 
-// call is the arguments of a kernel; its slices lie in guarded memory.
-type call struct {
-	values []reflect.Value
-	free   func()
+// place is n elements of a piece of memory: offset ones behind its beginning, or right before its end.
+func place[E float32 | float64](memory []byte, n, offset int) []E {
+	var e E
+	all := unsafe.Slice((*E)(unsafe.Pointer(unsafe.SliceData(memory))), len(memory)/int(unsafe.Sizeof(e)))
+	if offset == atEnd {
+		offset = len(all) - n
+	}
+	return all[offset : offset+n : offset+n]
 }
 
-func (c call) String() string {
+// arguments draws those of a call. The first slice has n elements, the others as many or a few more.
+func arguments(r *rand.Rand, typ reflect.Type, memory [][]byte, n, offset int) []reflect.Value {
+	var values []reflect.Value
+	style := r.IntN(4)
+	for a := range typ.NumIn() {
+		length := n
+		if a > 0 && r.IntN(2) == 0 {
+			length += r.IntN(longer + 1)
+		}
+		switch typ.In(a) {
+		case reflect.TypeFor[[]float64]():
+			s := place[float64](memory[a], length, offset)
+			for i := range s {
+				s[i] = Number(r, style)
+			}
+			values = append(values, reflect.ValueOf(s))
+		case reflect.TypeFor[[]float32]():
+			s := place[float32](memory[a], length, offset)
+			for i := range s {
+				s[i] = r.Float32()
+			}
+			values = append(values, reflect.ValueOf(s))
+		case reflect.TypeFor[float64]():
+			values = append(values, reflect.ValueOf(Number(r, style)))
+		case reflect.TypeFor[uint64]():
+			v := r.Uint64()
+			if r.IntN(3) == 0 { // the low word overflows inside the block
+				v = v<<32 - uint64(r.IntN(300))
+			}
+			values = append(values, reflect.ValueOf(v))
+		case reflect.TypeFor[*backends.Key]():
+			key := backends.Schedule(r.Uint32(), r.Uint32())
+			values = append(values, reflect.ValueOf(&key))
+		default:
+			panic(fmt.Sprintf("backendtest: argument of type %s", typ.In(a)))
+		}
+	}
+	return values
+}
+
+func clone(values []reflect.Value) []reflect.Value {
+	var list []reflect.Value
+	for _, v := range values {
+		if v.Kind() == reflect.Slice {
+			s := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+			reflect.Copy(s, v)
+			v = s
+		}
+		list = append(list, v)
+	}
+	return list
+}
+
+// show prints arguments, of long slices the beginning.
+func show(values []reflect.Value) string {
 	s := ""
-	for _, v := range c.values {
+	for _, v := range values {
 		if v.Kind() == reflect.Slice && v.Len() > 8 {
 			v = v.Slice(0, 8)
 		}
@@ -85,57 +186,6 @@ func (c call) String() string {
 		}
 	}
 	return s
-}
-
-func arguments(r *rand.Rand, typ reflect.Type, n, offset int) call {
-	var c call
-	var frees []func()
-	style := r.IntN(4)
-	for a := range typ.NumIn() {
-		switch typ.In(a) {
-		case reflect.TypeFor[[]float64]():
-			s, free := guarded[float64](n, offset)
-			for i := range s {
-				s[i] = Number(r, style)
-			}
-			c.values, frees = append(c.values, reflect.ValueOf(s)), append(frees, free)
-		case reflect.TypeFor[[]float32]():
-			s, free := guarded[float32](n, offset)
-			c.values, frees = append(c.values, reflect.ValueOf(s)), append(frees, free)
-		case reflect.TypeFor[float64]():
-			c.values = append(c.values, reflect.ValueOf(Number(r, style)))
-		case reflect.TypeFor[uint64]():
-			v := r.Uint64()
-			if r.IntN(3) == 0 { // the low word overflows inside the block
-				v = v<<32 - uint64(r.IntN(300))
-			}
-			c.values = append(c.values, reflect.ValueOf(v))
-		case reflect.TypeFor[*backends.Key]():
-			key := backends.Schedule(r.Uint32(), r.Uint32())
-			c.values = append(c.values, reflect.ValueOf(&key))
-		default:
-			panic(fmt.Sprintf("backendtest: argument of type %s", typ.In(a)))
-		}
-	}
-	c.free = func() {
-		for _, f := range frees {
-			f()
-		}
-	}
-	return c
-}
-
-func clone(c call) call {
-	d := call{free: func() {}}
-	for _, v := range c.values {
-		if v.Kind() == reflect.Slice {
-			s := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
-			reflect.Copy(s, v)
-			v = s
-		}
-		d.values = append(d.values, v)
-	}
-	return d
 }
 
 func difference(got, want reflect.Value) string {

@@ -289,12 +289,12 @@ func (e *emitter) body(copies int) {
 }
 
 func (e *emitter) place(p *param, copy int) Mem {
-	return Mem{Base: e.address[p], Index: e.index, Scale: 8, Disp: copy * e.bytes}
+	return Mem{Base: e.address[p], Index: e.index, Scale: uint8(e.k.lane()), Disp: copy * e.bytes}
 }
 
 func (e *emitter) store(o *param, v *value, copy int) {
 	r := e.register(v, copy)
-	if !o.narrow {
+	if !o.narrow || e.k.single {
 		e.op("VMOVUPD", r, e.place(o, copy))
 		e.releaseTemporaries()
 		return
@@ -565,7 +565,7 @@ func (e *emitter) write(copies int) {
 	}
 	e.address = map[*param]reg.GPPhysical{}
 	next := 0
-	for _, q := range append(append([]*param{}, e.k.outputs...), e.k.params...) {
+	for _, q := range e.k.all() {
 		if q.class == "vector" || q.class == "key" {
 			e.address[q] = pointers[next]
 			next++
@@ -578,7 +578,7 @@ func (e *emitter) write(copies int) {
 		e.Attributes(attr.NOSPLIT)
 		e.Pragma("noescape")
 		e.SignatureExpr(e.k.signature())
-		for _, q := range append(append([]*param{}, e.k.outputs...), e.k.params...) {
+		for _, q := range e.k.all() {
 			if r, ok := e.address[q]; ok {
 				e.Load(e.Param(q.name), r)
 			}
@@ -597,13 +597,15 @@ func (e *emitter) write(copies int) {
 				e.op("VPBROADCASTQ", at.Addr, r)
 				iota := e.data(strings.ToLower(e.name)+"_iota", 8, e.bytes/8, func(i int) uint64 { return uint64(i) })
 				e.op("VPADDQ", iota, r, r)
+			} else if e.k.single {
+				e.op("VBROADCASTSS", at.Addr, r)
 			} else {
 				e.op("VBROADCASTSD", at.Addr, r)
 			}
 		}
 		e.XORQ(e.index, e.index)
 	}
-	lanes := e.bytes / 8
+	lanes := e.bytes / e.k.lane()
 	loop := func(label, next string, copies int) {
 		if !e.dry {
 			e.Label(label)

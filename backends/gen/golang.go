@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -24,7 +26,7 @@ func genericSource(s *source) string {
 	var b strings.Builder
 	b.WriteString("// Generic is the table of the specifications themselves, in Go: the backend of machines without assembly.\n")
 	b.WriteString(tableSource("Generic", "generic", "Generic"))
-	for _, f := range families {
+	for _, f := range slices.Concat(families, families32) {
 		for _, k := range f.forms {
 			var targets, args []string
 			for _, o := range k.outputs {
@@ -55,7 +57,7 @@ func kernelSource() string {
 		b.WriteString(tableSource("table"+m.name, strings.ToLower(m.name), m.name))
 	}
 	for _, m := range []*machine{avx2, avx512} {
-		for _, f := range families {
+		for _, f := range slices.Concat(families, families32) {
 			for _, k := range f.forms {
 				b.WriteString(k.wrapper(m.name))
 			}
@@ -67,18 +69,29 @@ func kernelSource() string {
 func tableSource(name, label, suffix string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "var %s = Table{\nName: %q,\n", name, label)
-	for _, f := range families {
-		if f.typ == "" || f.typ == "Unary" {
+	b.WriteString(fieldSource(families, suffix))
+	b.WriteString("F32: Table32{\n")
+	b.WriteString(fieldSource(families32, suffix))
+	for _, field := range handwritten {
+		fmt.Fprintf(&b, "%s: %s%s,\n", field, lower(field), suffix)
+	}
+	b.WriteString("},\n}\n\n")
+	return b.String()
+}
+
+func fieldSource(list []*family, suffix string) string {
+	var b strings.Builder
+	for _, f := range list {
+		if len(f.forms) == 1 {
 			fmt.Fprintf(&b, "%s: %s%s,\n", f.field, f.forms[0].name, suffix)
 			continue
 		}
-		var list []string
+		var forms []string
 		for i, k := range f.forms {
-			list = append(list, f.suffix[i]+": "+k.name+suffix)
+			forms = append(forms, f.suffix[i]+": "+k.name+suffix)
 		}
-		fmt.Fprintf(&b, "%s: %s{%s},\n", f.field, f.typ, strings.Join(list, ", "))
+		fmt.Fprintf(&b, "%s: %s{%s},\n", f.field, f.typ, strings.Join(forms, ", "))
 	}
-	b.WriteString("}\n\n")
 	return b.String()
 }
 
@@ -101,11 +114,12 @@ func (k *kernel) wrapper(machine string) string {
 		}
 		return fmt.Sprintf("%s%sVectors(%s, %s)\n", k.name, machine, strings.Join(args, ", "), n)
 	}
-	fmt.Fprintf(&b, "\nfunc %s%s(%s) {\nn := len(%s)\n%swhole := n &^ 7\nif whole > 0 {\n%s}\nif whole == n {\nreturn\n}\n",
-		k.name, machine, k.goParams(), k.outputs[0].name, k.shorten("n"), call(func(p *param) string { return "&" + p.name + "[0]" }, "", "whole"))
+	tail := 64 / k.lane() // numbers in the widest vector
+	fmt.Fprintf(&b, "\nfunc %s%s(%s) {\nn := len(%s)\n%swhole := n &^ %d\nif whole > 0 {\n%s}\nif whole == n {\nreturn\n}\n",
+		k.name, machine, k.goParams(), k.outputs[0].name, k.shorten("n"), tail-1, call(func(p *param) string { return "&" + p.name + "[0]" }, "", "whole"))
 	for _, p := range k.all() {
 		if p.class == "vector" {
-			fmt.Fprintf(&b, "var %sTail [8]%s\n", p.name, p.element())
+			fmt.Fprintf(&b, "var %sTail [%d]%s\n", p.name, tail, p.element())
 		}
 	}
 	for _, p := range k.params {
@@ -113,7 +127,7 @@ func (k *kernel) wrapper(machine string) string {
 			fmt.Fprintf(&b, "copy(%sTail[:], %s[whole:])\n", p.name, p.name)
 		}
 	}
-	b.WriteString(call(func(p *param) string { return "&" + p.name + "Tail[0]" }, " + uint64(whole)", "8"))
+	b.WriteString(call(func(p *param) string { return "&" + p.name + "Tail[0]" }, " + uint64(whole)", strconv.Itoa(tail)))
 	for _, o := range k.outputs {
 		fmt.Fprintf(&b, "copy(%s[whole:], %sTail[:])\n", o.name, o.name)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -11,7 +12,7 @@ type param struct {
 	// class is "vector" (a number a lane), "scalar" (one float64), "word" (one uint64), "particle" (the number of
 	// the first lane's particle; the others follow) or "key" (round keys).
 	class  string
-	narrow bool // float32
+	narrow bool // float32, of a vector or a number
 	high   bool // of the two float32 numbers in a lane, the high one
 }
 
@@ -21,7 +22,8 @@ type kernel struct {
 	spec    string // add
 	outputs []*param
 	params  []*param
-	copies  int // interleaved vectors in an iteration, at most
+	copies  int  // interleaved vectors in an iteration, at most
+	single  bool // a lane is 32 bits and holds a float32; else it is 64 bits
 	build   func(t *translator, inputs []*value) []*value
 }
 
@@ -102,6 +104,42 @@ func narrowPair(f *family, spec string) *family {
 	return f
 }
 
+// single makes a family of float32: the specification's name ends in 32, and so does that of the type.
+func single(f *family) *family {
+	f.typ += "32"
+	for _, k := range f.forms {
+		k.spec += "32"
+		k.name = strings.Replace(k.name, strings.TrimSuffix(k.spec, "32"), k.spec, 1)
+		k.single = true
+		for _, p := range k.all() {
+			p.narrow = true
+		}
+	}
+	return f
+}
+
+// adam is the step of an optimiser, on parameters and their two moments in place.
+func adam() *family {
+	k := &kernel{name: "adam", spec: "adam", outputs: vectors("p m v")}
+	k.params = append(k.params, k.outputs...)
+	k.params = append(append(k.params, vectors("gradient")...), params("first second size correction epsilon decay", "scalar")...)
+	f := single(&family{field: "Adam", suffix: []string{""}, forms: []*kernel{k}})
+	f.typ = ""
+	return f
+}
+
+// families32 are the fields of Table32.
+var families32 = []*family{
+	single(unary("Neg")), single(unary("Abs")), single(unary("Sqrt")),
+	single(binary("Add")), single(binary("Sub")), single(binary("Mul")), single(binary("Div")), single(binary("Min")), single(binary("Max")),
+	single(binary("Less")), single(binary("LessEqual")), single(binary("Equal")),
+	single(ternary("FMA")), single(ternary("Where")),
+	adam(),
+}
+
+// handwritten are the fields of Table32 whose kernels are written by hand, in Go and in dense.go of this generator.
+var handwritten = []string{}
+
 var families = []*family{
 	unary("Neg"), unary("Abs"), unary("Sqrt"), unary("Floor"), unary("Sign"),
 	binary("Add"), binary("Sub"), binary("Mul"), binary("Div"), binary("DivOrZero"), binary("Min"), binary("Max"),
@@ -130,14 +168,30 @@ func lower(field string) string {
 	return strings.ToLower(field[:1]) + field[1:]
 }
 
-// all lists the operands in the order of the Go signature: outputs, then inputs.
-func (k *kernel) all() []*param { return append(append([]*param{}, k.outputs...), k.params...) }
+// all lists the operands in the order of the Go signature: outputs, then inputs that are no outputs.
+func (k *kernel) all() []*param {
+	list := slices.Clone(k.outputs)
+	for _, p := range k.params {
+		if !slices.Contains(list, p) {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// lane is the size of a lane in bytes.
+func (k *kernel) lane() int {
+	if k.single {
+		return 4
+	}
+	return 8
+}
 
 // signature is that of the assembly function.
 func (k *kernel) signature() string {
 	var list []string
 	for _, p := range k.all() {
-		list = append(list, p.name+" "+map[string]string{"vector": "*" + p.element(), "scalar": "float64", "word": "uint64", "particle": "uint64", "key": "*[20]uint64"}[p.class])
+		list = append(list, p.name+" "+map[string]string{"vector": "*" + p.element(), "scalar": p.element(), "word": "uint64", "particle": "uint64", "key": "*[20]uint64"}[p.class])
 	}
 	return fmt.Sprintf("func(%s, n int)", strings.Join(list, ", "))
 }
@@ -153,7 +207,7 @@ func (p *param) element() string {
 func (k *kernel) goParams() string {
 	var list []string
 	for _, p := range k.all() {
-		list = append(list, p.name+" "+map[string]string{"vector": "[]" + p.element(), "scalar": "float64", "word": "uint64", "particle": "uint64", "key": "*Key"}[p.class])
+		list = append(list, p.name+" "+map[string]string{"vector": "[]" + p.element(), "scalar": p.element(), "word": "uint64", "particle": "uint64", "key": "*Key"}[p.class])
 	}
 	return strings.Join(list, ", ")
 }
@@ -177,7 +231,7 @@ func (k *kernel) program(s *source) (p *program, err error) {
 			kind = float
 		}
 		// An input is loaded where it is first read, which keeps registers free until then.
-		inputs = append(inputs, &value{op: "input", kind: kind, param: q})
+		inputs = append(inputs, &value{op: "input", kind: kind, narrow: q.narrow, param: q})
 	}
 	if k.build != nil {
 		t.outputs = k.build(t, inputs)

@@ -14,6 +14,7 @@ import (
 	"go/format"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/mmcloughlin/avo/build"
@@ -35,7 +36,7 @@ func generate(folder string) error {
 		return err
 	}
 	programs := map[*kernel]*program{}
-	for _, f := range families {
+	for _, f := range slices.Concat(families, families32) {
 		for _, k := range f.forms {
 			if programs[k], err = k.program(s); err != nil {
 				return err
@@ -92,7 +93,7 @@ func assemble(m *machine, programs map[*kernel]*program) (assembly []byte, stubs
 	ctx.ConstraintExpr("amd64,!noasm")
 	constants := map[string]operand.Mem{}
 	var list []*kernel
-	for _, f := range families {
+	for _, f := range slices.Concat(families, families32) {
 		list = append(list, f.forms...)
 	}
 	for _, k := range list {

@@ -1,0 +1,34 @@
+package backends
+
+// Unary32 is [Unary] in float32.
+type Unary32 func(dst, a []float32)
+
+// Binary32 is [Binary] in float32.
+type Binary32 struct {
+	VV func(dst, a, b []float32)
+	VS func(dst, a []float32, b float32)
+	SV func(dst []float32, a float32, b []float32)
+}
+
+// Ternary32 is [Ternary] in float32.
+type Ternary32 struct {
+	VVV func(dst, a, b, c []float32)
+	VVS func(dst, a, b []float32, c float32)
+	VSV func(dst, a []float32, b float32, c []float32)
+	VSS func(dst, a []float32, b, c float32)
+}
+
+// Table32 is the kernels in float32, in which networks are trained and evaluated. Slices are as in [Table].
+type Table32 struct {
+	Neg, Abs, Sqrt         Unary32
+	Add, Sub, Mul, Div     Binary32
+	Min, Max               Binary32
+	Less, LessEqual, Equal Binary32  // 1 or 0
+	FMA                    Ternary32 // a*b + c, rounded once
+	Where                  Ternary32 // b where a is not 0, else c
+
+	// Adam is one step of an optimiser on parameters p with gradients g, which changes p and the two moments m and v:
+	// see adam32.go for the formula. first is 1 - beta1, second 1 - beta2, size the rate over 1 - beta1^step, correction
+	// 1/(1 - beta2^step), epsilon what keeps the division finite, and decay the rate times the weight decay.
+	Adam func(p, m, v, gradient []float32, first, second, size, correction, epsilon, decay float32)
+}
