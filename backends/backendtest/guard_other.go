@@ -2,7 +2,5 @@
 
 package backendtest
 
-// guarded returns n elements at an offset; without memory protection there is no guard.
-func guarded[E float32 | float64](n, offset int) (s []E, free func()) {
-	return make([]E, n+offset)[offset:], func() {}
-}
+// guarded returns so many bytes; without memory protection there is no guard.
+func guarded(size int) (memory []byte, free func()) { return make([]byte, size), func() {} }

@@ -36,18 +36,18 @@ const (
 // with operands longer than the result, on random bit patterns, ordinary numbers, infinities, NaN and subnormals. A kernel
 // that is missing fails. NaN equals NaN.
 func Run(t *testing.T, table *backends.Table) {
-	fields := reflect.ValueOf(table).Elem()
-	specification := reflect.ValueOf(&backends.Generic).Elem()
-	for i := range fields.NumField() {
-		name := fields.Type().Field(i).Name
-		switch fields.Field(i).Kind() {
+	compareFields(t, "", reflect.ValueOf(table).Elem(), reflect.ValueOf(&backends.Generic).Elem())
+}
+
+// compareFields goes through a table, its forms of one operation and its table of float32.
+func compareFields(t *testing.T, prefix string, table, specification reflect.Value) {
+	for i := range table.NumField() {
+		name := prefix + table.Type().Field(i).Name
+		switch table.Field(i).Kind() {
 		case reflect.Func:
-			t.Run(name, func(t *testing.T) { compare(t, name, fields.Field(i), specification.Field(i)) })
+			t.Run(name, func(t *testing.T) { compare(t, name, table.Field(i), specification.Field(i)) })
 		case reflect.Struct:
-			for j := range fields.Field(i).NumField() {
-				form := fields.Field(i).Type().Field(j).Name
-				t.Run(name+form, func(t *testing.T) { compare(t, name, fields.Field(i).Field(j), specification.Field(i).Field(j)) })
-			}
+			compareFields(t, name, table.Field(i), specification.Field(i))
 		}
 	}
 }
@@ -63,7 +63,7 @@ func inPlace(name string, typ reflect.Type) [][]alias {
 		return append(ways, []alias{{0, 2}, {1, 3}})
 	case "ProposeLast":
 		return append(ways, []alias{{0, 1}})
-	case "Uniform", "Normal", "Accept", "Uniform32", "Normal32":
+	case "Uniform", "Normal", "Accept", "Uniform32", "Normal32", "F32Adam":
 		return ways
 	}
 	for a := 1; a < typ.NumIn(); a++ {
@@ -140,11 +140,13 @@ func arguments(r *rand.Rand, typ reflect.Type, memory [][]byte, n, offset int) [
 		case reflect.TypeFor[[]float32]():
 			s := place[float32](memory[a], length, offset)
 			for i := range s {
-				s[i] = r.Float32()
+				s[i] = number32(r, style)
 			}
 			values = append(values, reflect.ValueOf(s))
 		case reflect.TypeFor[float64]():
 			values = append(values, reflect.ValueOf(Number(r, style)))
+		case reflect.TypeFor[float32]():
+			values = append(values, reflect.ValueOf(number32(r, style)))
 		case reflect.TypeFor[uint64]():
 			v := r.Uint64()
 			if r.IntN(3) == 0 { // the low word overflows inside the block
@@ -202,7 +204,7 @@ func difference(got, want reflect.Value) string {
 }
 
 var special = []float64{0, math.Copysign(0, -1), 1, -1, 0.5, -0.5, 2, math.Inf(1), math.Inf(-1), math.NaN(), 5e-324, -5e-324, 0x1p-1022, 0x1p-1060,
-	-0x1p-1040, math.MaxFloat64, -math.MaxFloat64, 0x1p53, 709.5, 710, -745.2, -746, 1e300, 1e-300, math.Pi, -math.Pi, 1e5, 3, 170.5, -2.5}
+	-0x1p-1040, 0x1p-126, 0x1p-149, -0x1p-140, math.MaxFloat32, math.MaxFloat64, -math.MaxFloat64, 0x1p53, 709.5, 710, -745.2, -746, 1e300, 1e-300, math.Pi, -math.Pi, 1e5, 3, 170.5, -2.5}
 
 // Number draws an operand: style 0 any bit pattern, 1 ordinary numbers, 2 special ones, 3 all of these.
 func Number(r *rand.Rand, style int) float64 {
@@ -216,4 +218,12 @@ func Number(r *rand.Rand, style int) float64 {
 		return math.Ldexp(2*r.Float64()-1, r.IntN(14)-6)
 	}
 	return special[r.IntN(len(special))]
+}
+
+// number32 is Number for float32; any bit pattern is one of its own.
+func number32(r *rand.Rand, style int) float32 {
+	if v := Number(r, style); style != 0 {
+		return float32(v)
+	}
+	return math.Float32frombits(r.Uint32())
 }
