@@ -146,7 +146,7 @@ func TestNoTwoNamesAreTheSameStream(t *testing.T) {
 		}
 		names[first(s)] = name
 	}
-	for purpose := random.Start; purpose <= random.User; purpose++ {
+	for purpose := random.Start; purpose <= random.Validation; purpose++ {
 		for seed := range uint64(1000) {
 			note(random.New(seed, purpose), "New(%d, %d)", seed, purpose)
 		}

@@ -32,6 +32,9 @@ const (
 	Probe                     // random signs that measure a divergence
 	Exact                     // exact draws of a density
 	User                      // for programs that use this package
+	Weights                   // the first weights of a network
+	Batch                     // the rows of a training step, their noise and its levels
+	Validation                // rows kept for validation, their noise and its levels
 )
 
 // MaxStep is one more than the largest step of an address.
