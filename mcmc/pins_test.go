@@ -32,7 +32,7 @@ func pinned(t *testing.T) []string {
 		{"langevin-donut", &mcmc.Run{Start: start, Kernel: mcmc.Langevin{Score: score.Of(density.Donut{}), Step: 1e-2}}},
 		{"langevin-text", &mcmc.Run{Start: start, Kernel: mcmc.Langevin{Score: score.Of(text), Step: 1e-2}}},
 		{"mala-donut-tuned", &mcmc.Run{Start: start, Kernel: mcmc.MALA{Density: density.Donut{}}, Tune: true}},
-		{"mala-funnel", &mcmc.Run{Start: start, Kernel: mcmc.MALA{Density: density.Funnel{}, Step: 0.1}}},
+		{"mala-banana", &mcmc.Run{Start: start, Kernel: mcmc.MALA{Density: density.Banana{}, Step: 0.1}}},
 	} {
 		c.run.Particles, c.run.Seed = 301, 11
 		lines = append(lines, c.name+" "+sum(to(t, c.run, 100)))
