@@ -12,8 +12,9 @@ import (
 	"os"
 )
 
-// ErrCorrupt is in the chain of every error that says a checkpoint is not what was written.
-var ErrCorrupt = errors.New("corrupt checkpoint")
+// ErrCorrupt is in the chain of every error that says a checkpoint or a safetensors file is not what was
+// written.
+var ErrCorrupt = errors.New("corrupt file")
 
 // Section is a named part of a checkpoint. The name has 1 to 255 bytes.
 type Section struct {

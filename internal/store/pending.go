@@ -15,6 +15,7 @@ type Pending struct {
 	fs     FS
 	path   string // as the caller knows it
 	target string // where the file will stand: path, with a symbolic link followed
+	begun  string // the name it has until then, in the same folder
 	file   File
 }
 
@@ -27,11 +28,16 @@ func CreateOn(fsys FS, path string) (*Pending, error) {
 	if err != nil {
 		return nil, notWritten(path, err)
 	}
-	f, err := fsys.Create(temporary(target))
+	return create(fsys, path, target, temporary(target))
+}
+
+// create begins the file that will stand at target under the name begun.
+func create(fsys FS, path, target, begun string) (*Pending, error) {
+	f, err := fsys.Create(begun)
 	if err != nil {
 		return nil, notWritten(path, cause(err))
 	}
-	return &Pending{fs: fsys, path: path, target: target, file: f}, nil
+	return &Pending{fs: fsys, path: path, target: target, begun: begun, file: f}, nil
 }
 
 // resolve follows a symbolic link, which a rename would replace, and refuses what no file may replace: a
@@ -75,7 +81,7 @@ func Reopen(path string) (*Pending, error) {
 		f.Close()
 		return nil, notWritten(path, err)
 	}
-	return &Pending{fs: OS{}, path: path, target: target, file: f}, nil
+	return &Pending{fs: OS{}, path: path, target: target, begun: name, file: f}, nil
 }
 
 // Write appends to the file.
@@ -105,7 +111,7 @@ func (p *Pending) Commit() error {
 			return p.remove(err)
 		}
 	}
-	if err := p.fs.Rename(temporary(p.target), p.target); err != nil {
+	if err := p.fs.Rename(p.begun, p.target); err != nil {
 		if renameOpen {
 			p.file.Close()
 		}
@@ -124,7 +130,7 @@ func (p *Pending) Commit() error {
 // Abort removes the unfinished file.
 func (p *Pending) Abort() error {
 	p.file.Close()
-	return p.fs.Remove(temporary(p.target))
+	return p.fs.Remove(p.begun)
 }
 
 // Leave closes the unfinished file and keeps it for [Reopen].
@@ -140,7 +146,7 @@ func (p *Pending) fail(err error) error {
 // because the leftover stays.
 func (p *Pending) remove(err error) error {
 	err = cause(err)
-	if e := p.fs.Remove(temporary(p.target)); e != nil && !errors.Is(e, fs.ErrNotExist) {
+	if e := p.fs.Remove(p.begun); e != nil && !errors.Is(e, fs.ErrNotExist) {
 		err = errors.Join(err, e)
 	}
 	return notWritten(p.path, err)

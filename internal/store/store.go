@@ -2,9 +2,12 @@
 // never a part, whatever fails and whenever the process is killed.
 //
 // [WriteFile] is the recipe: a temporary file in the same folder, write, sync, rename, sync of the folder.
-// [Create] is the same in pieces, for a file that is filled over a whole run. [WriteCheckpoint] and
-// [ReadCheckpoint] keep named sections of bytes with checksums; a flipped byte or a lost end never goes
-// unnoticed.
+// [Create] is the same in pieces, for a file that is filled over a whole run.
+//
+// Two formats stand on it, and in both a flipped byte or a lost end never goes unnoticed. [WriteCheckpoint] and
+// [ReadCheckpoint] keep named sections of bytes. [WriteSafetensors] and [ReadSafetensors] keep arrays and words
+// about them, in a format that others read and write. [WriteRotating] keeps the last few checkpoints of something
+// that grows, as safetensors files, and [ReadNewest] finds the newest that is sound.
 //
 // Two errors mean two things. After a [NotWrittenError] the old file, or none, stands under the name. After
 // an [UncertainError] the new file stands there and can be read, but may not outlast a loss of power.

@@ -22,8 +22,13 @@ func WriteFileOn(fsys FS, path string, write func(w io.Writer) error) error {
 	if err != nil {
 		return err
 	}
+	return p.complete(write)
+}
+
+// complete fills the file and commits it, or removes it.
+func (p *Pending) complete(write func(w io.Writer) error) error {
 	counted := &counter{under: p}
-	err = write(counted)
+	err := write(counted)
 	complete := err == nil
 	switch {
 	case counted.full != nil:

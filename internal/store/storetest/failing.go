@@ -16,10 +16,13 @@ import (
 // Failing is a file system whose operation number At (from 1) fails with Err; the others are Under's. A
 // failing Write writes half of its bytes first, so the file is torn. Where Err is nil, that half is all that
 // is wrong: a short write. It is for one goroutine.
+//
+// With After the operation is done, whole, and then said to have failed.
 type Failing struct {
 	Under store.FS
 	At    int
 	Err   error
+	After bool
 	// Failed names the operation that failed; it is empty as long as none has.
 	Failed string
 	count  int
@@ -50,6 +53,17 @@ func (f *Failing) fails(name string) bool {
 	return false
 }
 
+// do does an operation that cannot be done by half, unless it is the one that fails.
+func (f *Failing) do(name string, operation func() error) error {
+	if !f.fails(name) {
+		return operation()
+	}
+	if f.After {
+		operation()
+	}
+	return f.err()
+}
+
 // err is the error of an operation that cannot be done by half.
 func (f *Failing) err() error {
 	if f.Err == nil {
@@ -61,6 +75,11 @@ func (f *Failing) err() error {
 // Create implements store.FS.
 func (f *Failing) Create(name string) (store.File, error) {
 	if f.fails("create") {
+		if f.After {
+			if under, err := f.Under.Create(name); err == nil {
+				under.Close()
+			}
+		}
 		return nil, f.err()
 	}
 	under, err := f.Under.Create(name)
@@ -72,26 +91,25 @@ func (f *Failing) Create(name string) (store.File, error) {
 
 // Rename implements store.FS.
 func (f *Failing) Rename(from, to string) error {
-	if f.fails("rename") {
-		return f.err()
-	}
-	return f.Under.Rename(from, to)
+	return f.do("rename", func() error { return f.Under.Rename(from, to) })
 }
 
 // Remove implements store.FS.
 func (f *Failing) Remove(name string) error {
-	if f.fails("remove") {
-		return f.err()
-	}
-	return f.Under.Remove(name)
+	return f.do("remove", func() error { return f.Under.Remove(name) })
 }
 
 // SyncDir implements store.FS.
 func (f *Failing) SyncDir(dir string) error {
-	if f.fails("sync of the folder") {
-		return f.err()
+	return f.do("sync of the folder", func() error { return f.Under.SyncDir(dir) })
+}
+
+// written is how many bytes of b the write that fails writes. It owns up to half of b.
+func (f *Failing) written(b []byte) int {
+	if f.After {
+		return len(b)
 	}
-	return f.Under.SyncDir(dir)
+	return len(b) / 2
 }
 
 type file struct {
@@ -101,15 +119,16 @@ type file struct {
 
 func (f *file) Write(b []byte) (int, error) {
 	if f.fs.fails("write") {
-		n, err := f.File.Write(b[:len(b)/2])
-		return n, errors.Join(err, f.fs.Err)
+		n, err := f.File.Write(b[:f.fs.written(b)])
+		return min(n, len(b)/2), errors.Join(err, f.fs.Err)
 	}
 	return f.File.Write(b)
 }
 
 func (f *file) WriteAt(b []byte, offset int64) (int, error) {
 	if f.fs.fails("write") {
-		n, err := f.File.WriteAt(b[:len(b)/2], offset)
+		n, err := f.File.WriteAt(b[:f.fs.written(b)], offset)
+		n = min(n, len(b)/2)
 		if err == nil && f.fs.Err == nil {
 			err = io.ErrShortWrite // which WriteAt has to say
 		}
@@ -119,10 +138,7 @@ func (f *file) WriteAt(b []byte, offset int64) (int, error) {
 }
 
 func (f *file) Sync() error {
-	if f.fs.fails("sync") {
-		return f.fs.err()
-	}
-	return f.File.Sync()
+	return f.fs.do("sync", f.File.Sync)
 }
 
 // Close closes in any case: a close that fails has closed.
