@@ -90,6 +90,9 @@ func (r *Run) travelled() uint64 {
 	return sum
 }
 
+// mean is how many transitions the particles have made on average, rounded down.
+func (r *Run) mean() uint64 { return r.travelled() / uint64(r.Particles) }
+
 // slowest is the transition of the block that is least far.
 func (r *Run) slowest() uint64 {
 	least := uint64(math.MaxUint64)

@@ -36,7 +36,7 @@ func (r *Run) Resume(ctx context.Context, path string) (uint64, error) {
 		}
 		return 0, fmt.Errorf("resume from %s: %w", path, err)
 	}
-	return r.travelled() / uint64(r.Particles), nil
+	return r.mean(), nil
 }
 
 func (r *Run) restore(ctx context.Context, sections map[string][]byte) error {

@@ -125,7 +125,7 @@ func (r *Run) To(ctx context.Context, t uint64) error {
 		if saved != nil {
 			return saved // it stopped the others
 		}
-		stopped := &StoppedError{Transition: r.slowest(), Asked: t, Err: context.Cause(ctx)}
+		stopped := &StoppedError{Transition: r.mean(), Asked: t, Err: context.Cause(ctx)}
 		if ctx.Err() != nil {
 			err = stopped
 		}
@@ -145,7 +145,7 @@ func (r *Run) To(ctx context.Context, t uint64) error {
 
 // StoppedError says that To was stopped by its context. The run can go on.
 type StoppedError struct {
-	Transition uint64 // that of the particle that is least far
+	Transition uint64 // how far the particles are on average, rounded down
 	Asked      uint64
 	Saved      bool  // the checkpoint has what is done
 	Err        error // why the context ended

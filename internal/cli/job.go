@@ -70,7 +70,7 @@ func (j *job) run(ctx context.Context) error {
 	j.seconds = time.Since(began).Seconds()
 	bar.end()
 	var stopped *mcmc.StoppedError
-	if errors.As(err, &stopped) && j.Checkpoint != "" {
+	if errors.As(err, &stopped) && stopped.Saved {
 		return fmt.Errorf("%w; kept in %s; to go on:\n  %s", err, j.Checkpoint, shell(append(j.set.arguments(), "-o", j.effort.output, "--resume")))
 	}
 	if err != nil {
