@@ -46,21 +46,24 @@ var tableAVX2 = Table{
 	Uniform32:   uniform32AVX2,
 	Normal32:    normal32AVX2,
 	F32: Table32{
-		Neg:       neg32AVX2,
-		Abs:       abs32AVX2,
-		Sqrt:      sqrt32AVX2,
-		Add:       Binary32{VV: add32VVAVX2, VS: add32VSAVX2, SV: add32SVAVX2},
-		Sub:       Binary32{VV: sub32VVAVX2, VS: sub32VSAVX2, SV: sub32SVAVX2},
-		Mul:       Binary32{VV: mul32VVAVX2, VS: mul32VSAVX2, SV: mul32SVAVX2},
-		Div:       Binary32{VV: div32VVAVX2, VS: div32VSAVX2, SV: div32SVAVX2},
-		Min:       Binary32{VV: min32VVAVX2, VS: min32VSAVX2, SV: min32SVAVX2},
-		Max:       Binary32{VV: max32VVAVX2, VS: max32VSAVX2, SV: max32SVAVX2},
-		Less:      Binary32{VV: less32VVAVX2, VS: less32VSAVX2, SV: less32SVAVX2},
-		LessEqual: Binary32{VV: lessEqual32VVAVX2, VS: lessEqual32VSAVX2, SV: lessEqual32SVAVX2},
-		Equal:     Binary32{VV: equal32VVAVX2, VS: equal32VSAVX2, SV: equal32SVAVX2},
-		FMA:       Ternary32{VVV: fma32VVVAVX2, VVS: fma32VVSAVX2, VSV: fma32VSVAVX2, VSS: fma32VSSAVX2},
-		Where:     Ternary32{VVV: pick32VVVAVX2, VVS: pick32VVSAVX2, VSV: pick32VSVAVX2, VSS: pick32VSSAVX2},
-		Adam:      adam32AVX2,
+		Neg:        neg32AVX2,
+		Abs:        abs32AVX2,
+		Sqrt:       sqrt32AVX2,
+		Add:        Binary32{VV: add32VVAVX2, VS: add32VSAVX2, SV: add32SVAVX2},
+		Sub:        Binary32{VV: sub32VVAVX2, VS: sub32VSAVX2, SV: sub32SVAVX2},
+		Mul:        Binary32{VV: mul32VVAVX2, VS: mul32VSAVX2, SV: mul32SVAVX2},
+		Div:        Binary32{VV: div32VVAVX2, VS: div32VSAVX2, SV: div32SVAVX2},
+		Min:        Binary32{VV: min32VVAVX2, VS: min32VSAVX2, SV: min32SVAVX2},
+		Max:        Binary32{VV: max32VVAVX2, VS: max32VSAVX2, SV: max32SVAVX2},
+		Less:       Binary32{VV: less32VVAVX2, VS: less32VSAVX2, SV: less32SVAVX2},
+		LessEqual:  Binary32{VV: lessEqual32VVAVX2, VS: lessEqual32VSAVX2, SV: lessEqual32SVAVX2},
+		Equal:      Binary32{VV: equal32VVAVX2, VS: equal32VSAVX2, SV: equal32SVAVX2},
+		FMA:        Ternary32{VVV: fma32VVVAVX2, VVS: fma32VVSAVX2, VSV: fma32VSVAVX2, VSS: fma32VSSAVX2},
+		Where:      Ternary32{VVV: pick32VVVAVX2, VVS: pick32VVSAVX2, VSV: pick32VSVAVX2, VSS: pick32VSSAVX2},
+		Adam:       adam32AVX2,
+		Dense:      denseAVX2,
+		DenseAdd:   denseAddAVX2,
+		DenseGated: denseGatedAVX2,
 	},
 }
 
@@ -106,21 +109,24 @@ var tableAVX512 = Table{
 	Uniform32:   uniform32AVX512,
 	Normal32:    normal32AVX512,
 	F32: Table32{
-		Neg:       neg32AVX512,
-		Abs:       abs32AVX512,
-		Sqrt:      sqrt32AVX512,
-		Add:       Binary32{VV: add32VVAVX512, VS: add32VSAVX512, SV: add32SVAVX512},
-		Sub:       Binary32{VV: sub32VVAVX512, VS: sub32VSAVX512, SV: sub32SVAVX512},
-		Mul:       Binary32{VV: mul32VVAVX512, VS: mul32VSAVX512, SV: mul32SVAVX512},
-		Div:       Binary32{VV: div32VVAVX512, VS: div32VSAVX512, SV: div32SVAVX512},
-		Min:       Binary32{VV: min32VVAVX512, VS: min32VSAVX512, SV: min32SVAVX512},
-		Max:       Binary32{VV: max32VVAVX512, VS: max32VSAVX512, SV: max32SVAVX512},
-		Less:      Binary32{VV: less32VVAVX512, VS: less32VSAVX512, SV: less32SVAVX512},
-		LessEqual: Binary32{VV: lessEqual32VVAVX512, VS: lessEqual32VSAVX512, SV: lessEqual32SVAVX512},
-		Equal:     Binary32{VV: equal32VVAVX512, VS: equal32VSAVX512, SV: equal32SVAVX512},
-		FMA:       Ternary32{VVV: fma32VVVAVX512, VVS: fma32VVSAVX512, VSV: fma32VSVAVX512, VSS: fma32VSSAVX512},
-		Where:     Ternary32{VVV: pick32VVVAVX512, VVS: pick32VVSAVX512, VSV: pick32VSVAVX512, VSS: pick32VSSAVX512},
-		Adam:      adam32AVX512,
+		Neg:        neg32AVX512,
+		Abs:        abs32AVX512,
+		Sqrt:       sqrt32AVX512,
+		Add:        Binary32{VV: add32VVAVX512, VS: add32VSAVX512, SV: add32SVAVX512},
+		Sub:        Binary32{VV: sub32VVAVX512, VS: sub32VSAVX512, SV: sub32SVAVX512},
+		Mul:        Binary32{VV: mul32VVAVX512, VS: mul32VSAVX512, SV: mul32SVAVX512},
+		Div:        Binary32{VV: div32VVAVX512, VS: div32VSAVX512, SV: div32SVAVX512},
+		Min:        Binary32{VV: min32VVAVX512, VS: min32VSAVX512, SV: min32SVAVX512},
+		Max:        Binary32{VV: max32VVAVX512, VS: max32VSAVX512, SV: max32SVAVX512},
+		Less:       Binary32{VV: less32VVAVX512, VS: less32VSAVX512, SV: less32SVAVX512},
+		LessEqual:  Binary32{VV: lessEqual32VVAVX512, VS: lessEqual32VSAVX512, SV: lessEqual32SVAVX512},
+		Equal:      Binary32{VV: equal32VVAVX512, VS: equal32VSAVX512, SV: equal32SVAVX512},
+		FMA:        Ternary32{VVV: fma32VVVAVX512, VVS: fma32VVSAVX512, VSV: fma32VSVAVX512, VSS: fma32VSSAVX512},
+		Where:      Ternary32{VVV: pick32VVVAVX512, VVS: pick32VVSAVX512, VSV: pick32VSVAVX512, VSS: pick32VSSAVX512},
+		Adam:       adam32AVX512,
+		Dense:      denseAVX512,
+		DenseAdd:   denseAddAVX512,
+		DenseGated: denseGatedAVX512,
 	},
 }
 
@@ -4252,6 +4258,9 @@ func pick32VSSAVX2Vectors(dst *float32, a *float32, b float32, c float32, n int)
 //go:noescape
 func adam32AVX2Vectors(p *float32, m *float32, v *float32, gradient *float32, first float32, second float32, size float32, correction float32, epsilon float32, decay float32, n int)
 
+//go:noescape
+func denseAVX2Kernel(job *denseJob)
+
 func peakAVX2Loop(n int)
 
 //go:noescape
@@ -4571,5 +4580,8 @@ func pick32VSSAVX512Vectors(dst *float32, a *float32, b float32, c float32, n in
 
 //go:noescape
 func adam32AVX512Vectors(p *float32, m *float32, v *float32, gradient *float32, first float32, second float32, size float32, correction float32, epsilon float32, decay float32, n int)
+
+//go:noescape
+func denseAVX512Kernel(job *denseJob)
 
 func peakAVX512Loop(n int)

@@ -30,5 +30,16 @@ type Table32 struct {
 	// Adam is one step of an optimiser on parameters p with gradients g, which changes p and the two moments m and v:
 	// see adam32.go for the formula. first is 1 - beta1, second 1 - beta2, size the rate over 1 - beta1^step, correction
 	// 1/(1 - beta2^step), epsilon what keeps the division finite, and decay the rate times the weight decay.
+	// The products of matrices. Columns of the results are a multiple of [DenseWidth], and each row of them and of w is
+	// contiguous; x may be transposed. A sum runs in ascending order of its index, each multiply-add rounded once. The
+	// result may not overlap what it is made of. Shapes that do not fit panic.
+
+	// Dense sets y to bias + x w, where bias is a row or nil, which is 0; and with relu negative results to 0.
+	Dense func(y, x, w Matrix, bias []float32, relu bool)
+	// DenseAdd adds x w to y: the sums start from what is there.
+	DenseAdd func(y, x, w Matrix)
+	// DenseGated sets y to x w where the gate is above 0, and to 0 elsewhere.
+	DenseGated func(y, x, w, gate Matrix)
+
 	Adam func(p, m, v, gradient []float32, first, second, size, correction, epsilon, decay float32)
 }
