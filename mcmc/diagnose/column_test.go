@@ -54,6 +54,20 @@ func TestHeavyTailsHaveNoOrdinaryError(t *testing.T) {
 	}
 }
 
+// A run that has not filled the far tails yet is told by the middle ones.
+func TestCutTailsAreStillHeavy(t *testing.T) {
+	c := Summarise(draws(10_000, 5, func(z0, z1, _ float64) float64 { return 60 * math.Tanh(z0/z1/60) }))
+	if c.MeanError == c.MeanError || c.TailIndex < noMean {
+		t.Errorf("a Cauchy law cut at 60: %+v", c)
+	}
+	for label := range uint64(5) {
+		exponential := Summarise(draws(10_000, label, func(_, _, u float64) float64 { return -math.Log(u) }))
+		if exponential.TailIndex > 0.3 || exponential.MeanError != exponential.MeanError {
+			t.Errorf("exponential: %+v", exponential)
+		}
+	}
+}
+
 func TestSummaryOfLittle(t *testing.T) {
 	if c := Summarise(nil); c.Count != 0 || c.Mean == c.Mean || c.Quantiles[2] == c.Quantiles[2] {
 		t.Errorf("nothing: %+v", c)
