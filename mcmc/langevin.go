@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/scorefield/infer/density"
+	"github.com/scorefield/infer/lanes"
 	"github.com/scorefield/infer/score"
 )
 
@@ -97,6 +98,19 @@ func (k Langevin) Init(ctx context.Context, s *State) error {
 	if err := k.Score.Score(ctx, drift, s.X); err != nil {
 		return err
 	}
+	if err := finiteDrift(s, drift); err != nil {
+		return err
+	}
+	step := s.Carried(0, 1).Row(0)
+	for i := range step {
+		step[i] = k.Convention.full(k.Step)
+	}
+	s.Evaluations += uint64(s.Len())
+	return nil
+}
+
+// finiteDrift refuses a score that is not finite.
+func finiteDrift(s *State, drift *lanes.Block) error {
 	n := s.Len()
 	for j := range drift.Dim() {
 		if row := drift.Row(j)[:n]; !finite(row) {
@@ -107,11 +121,6 @@ func (k Langevin) Init(ctx context.Context, s *State) error {
 			}
 		}
 	}
-	step := s.Carried(0, 1).Row(0)
-	for i := range step {
-		step[i] = k.Convention.full(k.Step)
-	}
-	s.Evaluations += uint64(n)
 	return nil
 }
 
