@@ -52,7 +52,9 @@ type failing struct {
 	err error
 }
 
-func (f failing) LogProbGrad(context.Context, []float64, *lanes.Block, *lanes.Block) error { return f.err }
+func (f failing) LogProbGrad(context.Context, []float64, *lanes.Block, *lanes.Block) error {
+	return f.err
+}
 
 func ExampleOf() {
 	s := score.Of(density.Normal{Coordinates: 2})
