@@ -69,9 +69,11 @@ type node struct {
 	size    int   // elements: the product of shape
 	args    []int
 	data    []float64 // of a constant: its elements
-	name    string    // of an input
+	name    string    // of an input or parameter
 	from    int       // of a view: its first element in args[0]
 	indices []int     // of gather and scatter: an element of args[0], or of the result, for each element
+	shared  bool      // the same for all particles
+	summed  bool      // made from a sum over the particles
 }
 
 // NewGraph returns an empty graph.
@@ -199,6 +201,7 @@ func (g *Graph) make(n node) int {
 		return id
 	}
 	n.size = product(n.shape)
+	n.shared, n.summed = g.sharing(n)
 	g.nodes = append(g.nodes, n)
 	g.known[string(g.key)] = len(g.nodes) - 1
 	return len(g.nodes) - 1

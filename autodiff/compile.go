@@ -6,44 +6,13 @@ import (
 )
 
 // Compile makes a program that computes the outputs from the inputs. Everything the outputs need must be among the
-// inputs; an input may be unused. The first mistake of the graph, an output or input of another graph, a missing input
-// and an input given twice are errors. Later changes of the graph do not concern the program.
+// inputs; an input may be unused. The first mistake of the graph, an output or input of another graph, a missing input,
+// an input given twice, and a parameter ([CompileRows] takes those) are errors. Later changes of the graph do not concern
+// the program.
 func Compile(outputs, inputs []Value) (*Program, error) {
-	if len(outputs) == 0 {
-		return nil, fmt.Errorf("compile: no outputs: give at least one value to compute")
-	}
-	g := outputs[0].graph
-	for i, v := range outputs {
-		if v.graph == nil {
-			return nil, fmt.Errorf("compile: output %d is the zero Value, which belongs to no graph: make it with operations on inputs", i)
-		}
-		if v.graph != g {
-			return nil, fmt.Errorf("compile: output %d belongs to another graph than output 0: build a formula in one graph", i)
-		}
-	}
-	if g.err != nil {
-		return nil, g.err
-	}
-	given := map[int]bool{}
-	for i, v := range inputs {
-		switch {
-		case v.graph != g:
-			return nil, fmt.Errorf("compile: input %d belongs to another graph than the outputs: build a formula in one graph", i)
-		case g.nodes[v.id].op != opInput:
-			return nil, fmt.Errorf("compile: input %d is %v: inputs are made by Graph.Input", i, v)
-		case given[v.id]:
-			return nil, fmt.Errorf("compile: input %d, %v, is given twice: give it once", i, v)
-		}
-		given[v.id] = true
-	}
-	ids := make([]int, len(outputs))
-	for i, v := range outputs {
-		ids[i] = v.id
-	}
-	for id, needed := range reachable(g, ids) {
-		if needed && g.nodes[id].op == opInput && !given[id] {
-			return nil, fmt.Errorf("compile: the outputs need %v, which is not among the inputs: add it", Value{g, id})
-		}
+	g, ids, err := request{"compile", outputs, inputs, nil}.check()
+	if err != nil {
+		return nil, err
 	}
 
 	// Inputs are fused first, used or not, so that each has its number.
@@ -336,11 +305,7 @@ func (c *compiler) elementwise(dst place, n node) {
 			forms |= 1 << i
 		}
 	}
-	in.form = [4][8]form{
-		1: {formUnary},
-		2: {0: formVV, 1: formSV, 2: formVS},
-		3: {0: formVVV, 4: formVVS, 2: formVSV, 6: formVSS},
-	}[n.op.arity()][forms]
+	in.form = elementwiseForm(n.op, forms)
 	c.add(in)
 }
 

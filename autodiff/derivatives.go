@@ -84,8 +84,29 @@ func (s *sweep) pull(id int, a adjoint) error {
 			part = s.transpose(part)
 		}
 		s.deliverPart(x, part, a.conditions, 0, s.size(x))
+	case opDense:
+		s.pullDense(n, a)
+	case opDenseGradient, opSumParticles:
+		return fmt.Errorf("gradient: the gradient of a parameter is a sum over the particles and cannot be differentiated again: differentiate in the inputs first and in the parameters last")
 	}
 	return nil
+}
+
+// pullDense: dx = df W', dW = x df' and db = df, the last two summed over the particles.
+func (s *sweep) pullDense(n node, a adjoint) {
+	x, w := n.args[0], n.args[1]
+	a = s.settle(a, s.scalarConditions(a.conditions))
+	if s.active[w] {
+		df := s.sized(s.settle(a, 0).id, n.shape)
+		dw := s.denseGradient(x, df)
+		s.contributions[w] = append(s.contributions[w], contribution{adjoint{id: dw}, 0, s.size(w)})
+	}
+	if len(n.args) == 3 {
+		s.deliverPart(n.args[2], a.id, a.conditions, 0, n.size)
+	}
+	if s.active[x] {
+		s.deliverPart(x, s.dense(s.sized(a.id, n.shape), s.transpose(w)), a.conditions, 0, s.size(x))
+	}
 }
 
 // with is the conditions and one more.
@@ -129,6 +150,9 @@ func (s *sweep) pullUnary(f int, n node, a adjoint) error {
 		dx = s.mul(df, s.mul(f, s.sub(one, f)))
 	case opSoftplus:
 		dx = s.mul(df, s.unary(opSigmoid, x))
+	case opReLU: // where the result is above 0
+		s.deliver(f, x, df, with(a.conditions, condition{s.binary(opLess, s.number(0), f), false}))
+		return nil
 	default:
 		return fmt.Errorf("gradient: %v has no derivative here: leave it out of what is differentiated, or differentiate once less", n.op)
 	}

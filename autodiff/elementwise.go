@@ -233,8 +233,8 @@ func (v Value) String() string {
 	}
 	n := &v.graph.nodes[v.id]
 	switch n.op {
-	case opInput:
-		return fmt.Sprintf("input %q of shape %v", n.name, shapeText(n.shape))
+	case opInput, opParam:
+		return fmt.Sprintf("%v %q of shape %v", n.op, n.name, shapeText(n.shape))
 	case opConstant:
 		if len(n.shape) == 0 {
 			return fmt.Sprintf("constant %v", n.data[0])

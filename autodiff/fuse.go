@@ -10,6 +10,8 @@ import "math"
 //	(x + c)*d            fma(x, d, c*d)     where x has been rounded already: (x + c) would hide that error, not avoid it
 //	sum(x*y)             dot(x, y)
 //	x*(-1)               neg(x)
+//
+// and the sum over the particles of a product is one of multiply-adds.
 func fuse(g *Graph, outputs []int) (*Graph, []int) {
 	f := fusion{from: g, to: NewGraph(), done: make([]int, len(g.nodes))}
 	for id, needed := range reachable(g, outputs) {
@@ -49,7 +51,7 @@ type fusion struct {
 func (f *fusion) copy(id int) int {
 	n := f.from.nodes[id]
 	switch n.op {
-	case opInput:
+	case opInput, opParam:
 		f.to.begin()
 		f.to.nodes = append(f.to.nodes, n)
 		return len(f.to.nodes) - 1
@@ -79,12 +81,29 @@ func (f *fusion) copy(id int) int {
 			return f.to.make(node{op: opDot, args: []int{f.done[p[0]], f.done[p[1]]}})
 		}
 	}
+	if n.op == opSumParticles {
+		if p, ok := f.product(n.args[0], n); ok && !f.from.isConstant(p[1]) {
+			return f.sumProducts(n, f.done[p[0]], f.done[p[1]])
+		}
+	}
 	args := make([]int, len(n.args))
 	for i, a := range n.args {
 		args[i] = f.done[a]
 	}
 	n.args = args
 	return f.to.make(n)
+}
+
+// sumProducts is the sum over the particles of x*y. A number for each particle times a vector is the gradient of weights
+// with one row.
+func (f *fusion) sumProducts(n node, x, y int) int {
+	if f.to.size(y) == 1 {
+		x, y = y, x
+	}
+	if f.to.size(x) == 1 {
+		return f.to.view(f.to.denseGradient(x, y), 0, n.shape)
+	}
+	return f.to.make(node{op: opSumProducts, shape: n.shape, args: []int{x, y}})
 }
 
 // product returns the factors of an operand of n, if it is a product of n's shape. A constant factor comes second.
@@ -126,9 +145,9 @@ func (f *fusion) scaledSum(n node) (x, d, cd int, ok bool) {
 // rounded tells whether an operation's results carry a rounding error.
 func rounded(op operation) bool {
 	switch op {
-	case opAbs, opFloor, opSign, opMin, opMax, opLess, opLessEqual, opEqual, opWhere, opNeg:
+	case opAbs, opFloor, opSign, opReLU, opMin, opMax, opLess, opLessEqual, opEqual, opWhere, opNeg:
 		return false
-	case opSum, opDot, opMatMul:
+	case opSum, opDot, opMatMul, opDense, opDenseGradient, opSumParticles:
 		return true
 	}
 	return op.arity() > 0

@@ -6,11 +6,16 @@ import (
 	"sort"
 )
 
-// Gradient is the derivatives of the scalar y in the inputs wrt, in values of the same graph and of the shapes of the
-// inputs. It can be applied again: Gradient(Gradient(y, x)[0].Dot(v), x) is the Hessian of y times v.
+// Gradient is the derivatives of the scalar y in the inputs and parameters wrt, in values of the same graph and of the
+// shapes of those. It can be applied again: Gradient(Gradient(y, x)[0].Dot(v), x) is the Hessian of y times v.
 //
-// It is an error if y is not a scalar, an element of wrt is not an input (a formula is simplified as it is recorded,
-// so no other value is sure to be a part of it), or an operation of y has no derivative here (Trigamma).
+// The derivative in an input belongs to each particle. The derivative in a parameter is that of the sum of y over the
+// particles of a run, a shared value: the particles' derivatives are added in their order. (If y is shared itself, it
+// counts once.) Such a sum is final: what depends on it has no gradient.
+//
+// It is an error if y is not a scalar, an element of wrt is neither an input nor a parameter (a formula is simplified as
+// it is recorded, so no other value is sure to be a part of it), or an operation of y has no derivative here (Trigamma,
+// a sum over the particles).
 func Gradient(y Value, wrt ...Value) ([]Value, error) {
 	if y.graph == nil {
 		return nil, fmt.Errorf("gradient: y is the zero Value, which belongs to no graph: make it with operations on inputs")
@@ -28,8 +33,8 @@ func Gradient(y Value, wrt ...Value) ([]Value, error) {
 		return nil, fmt.Errorf("gradient: y has shape %v: only a scalar has a gradient; sum it, or take one element", shapeText(g.shape(y.id)))
 	}
 	for i, w := range wrt {
-		if n := &g.nodes[w.id]; n.op != opInput {
-			return nil, fmt.Errorf("gradient: wrt[%d] is no input but %v: make it an input of the formula", i, w)
+		if n := &g.nodes[w.id]; n.op != opInput && n.op != opParam {
+			return nil, fmt.Errorf("gradient: wrt[%d] is neither an input nor a parameter but %v: make it an input of the formula", i, w)
 		}
 	}
 
@@ -76,6 +81,7 @@ type sweep struct {
 	*Graph
 	y             int
 	active        []bool // nodes that depend on a wrt by a differentiable path
+	of            int    // the node whose adjoint is passed on
 	contributions map[int][]contribution
 	totals        map[int]adjoint
 }
@@ -111,10 +117,11 @@ func (s *sweep) run() error {
 	}
 	s.contributions[s.y] = []contribution{{adjoint{id: s.number(1)}, 0, 1}}
 	for id := s.y; id > 0; id-- {
-		if s.nodes[id].op == opInput {
+		if op := s.nodes[id].op; op == opInput || op == opParam {
 			continue
 		}
 		if a, ok := s.total(id); ok {
+			s.of = id
 			if err := s.pull(id, a); err != nil {
 				return err
 			}
@@ -138,6 +145,7 @@ func (s *sweep) deliver(of, operand, id int, conditions []condition) {
 			a.id = s.sum(a.id)
 		}
 	}
+	a = s.crossed(a, operand)
 	s.contributions[operand] = append(s.contributions[operand], contribution{a, 0, s.size(operand)})
 }
 
@@ -147,8 +155,16 @@ func (s *sweep) deliverPart(operand, id int, conditions []condition, from, size 
 	if !s.active[operand] || s.is(id, 0) {
 		return
 	}
-	a := s.settle(adjoint{id, conditions}, s.scalarConditions(conditions))
+	a := s.crossed(s.settle(adjoint{id, conditions}, s.scalarConditions(conditions)), operand)
 	s.contributions[operand] = append(s.contributions[operand], contribution{a, from, from + size})
+}
+
+// crossed is an adjoint on its way from a value of each particle to an operand that they share: the sum over them.
+func (s *sweep) crossed(a adjoint, operand int) adjoint {
+	if s.nodes[s.of].shared || !s.nodes[operand].shared {
+		return a
+	}
+	return adjoint{id: s.sumParticles(s.settle(a, 0).id)}
 }
 
 // scalarConditions is how many conditions come before the first that differs from element to element. Only those can

@@ -424,7 +424,7 @@ func TestGradientSaysWhyThereIsNone(t *testing.T) {
 	}{
 		{x.Trigamma().Sum(), x, "gradient: trigamma has no derivative here: leave it out of what is differentiated, or differentiate once less"},
 		{x, x, "gradient: y has shape [2]: only a scalar has a gradient; sum it, or take one element"},
-		{x.Sum(), x.Scale(2), "gradient: wrt[0] is no input but mul of shape [2]: make it an input of the formula"},
+		{x.Sum(), x.Scale(2), "gradient: wrt[0] is neither an input nor a parameter but mul of shape [2]: make it an input of the formula"},
 		{x.Sum(), other, "gradient: wrt[0] belongs to another graph than y"},
 		{Value{}, x, "gradient: y is the zero Value, which belongs to no graph: make it with operations on inputs"},
 		{bad, broken.Input("x"), "index: 5 is outside dimension 0 of shape [2]: indices go from 0 to 1"},

@@ -43,6 +43,16 @@ type contraction struct {
 	dst, a, b stride
 }
 
+// elementwiseForm is the form of an operation with numbers as the operands whose bits are set. There is always a vector,
+// and it is the first operand of three.
+func elementwiseForm(op operation, numbers int) form {
+	return [4][8]form{
+		1: {formUnary},
+		2: {0: formVV, 1: formSV, 2: formVS},
+		3: {0: formVVV, 4: formVVS, 2: formVSV, 6: formVSS},
+	}[op.arity()][numbers]
+}
+
 // each calls f for the places that the instruction reads or writes.
 func (in *instruction) each(f func(*place)) {
 	f(&in.dst)

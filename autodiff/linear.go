@@ -1,7 +1,8 @@
 package autodiff
 
 // MatMul is the product of matrices, [m, k] times [k, n]; a vector [k] on the left is a row and on the right a column,
-// and the result has no such dimension. Each element is a sum as in Dot, in the order of k.
+// and the result has no such dimension. Each element is a sum as in Dot, in the order of k. A vector times a parameter is
+// [Value.Dense] without a bias.
 func (v Value) MatMul(w Value) Value {
 	g := together("matMul", v, w)
 	if g == nil {
@@ -20,6 +21,9 @@ func (v Value) MatMul(w Value) Value {
 	if len(b) == 2 {
 		n = b[1]
 		shape = append(shape, n)
+	}
+	if len(a) == 1 && len(b) == 2 && g.nodes[w.id].shared && !g.isConstant(w.id) {
+		return Value{g, g.dense(v.id, w.id)}
 	}
 	if m > maxElements/n {
 		return g.fail("matMul: the result has shape %v, more than %d elements for one particle: split the value", shapeText(shape), maxElements)

@@ -8,6 +8,7 @@ type operation uint8
 const (
 	opPoison operation = iota
 	opInput
+	opParam
 	opConstant
 
 	// Elementwise, of one operand.
@@ -30,6 +31,7 @@ const (
 	opSoftplus
 	opFloor
 	opSign
+	opReLU
 
 	// Elementwise, of two operands.
 	opAdd
@@ -61,18 +63,25 @@ const (
 	opScatter   // element indices[i] of the result is the sum of such elements i
 	opTranspose // of a matrix
 	opHold      // the operand, as a constant for Gradient
+
+	// Networks: products with weights that all particles share, and sums over the particles.
+	opDense         // args[0] [k] times args[1] [k, o], from args[2] [o] on, if there is one
+	opDenseGradient // the sum over the particles of the products of the elements of args[0] and args[1], [k, o]
+	opSumParticles  // the sum over the particles
+	opSumProducts   // in programs only: the sum over the particles of products, element by element
 )
 
 var operationNames = [...]string{
-	opPoison: "poison", opInput: "input", opConstant: "constant",
+	opPoison: "poison", opInput: "input", opParam: "param", opConstant: "constant",
 	opNeg: "neg", opAbs: "abs", opSqrt: "sqrt", opExp: "exp", opExpm1: "expm1", opLog: "log", opLog1p: "log1p",
 	opSin: "sin", opCos: "cos", opTanh: "tanh", opErf: "erf", opErfc: "erfc", opLgamma: "lgamma", opDigamma: "digamma",
-	opTrigamma: "trigamma", opSigmoid: "sigmoid", opSoftplus: "softplus", opFloor: "floor", opSign: "sign",
+	opTrigamma: "trigamma", opSigmoid: "sigmoid", opSoftplus: "softplus", opFloor: "floor", opSign: "sign", opReLU: "relu",
 	opAdd: "add", opSub: "sub", opMul: "mul", opDiv: "div", opDivOrZero: "divOrZero", opMin: "min", opMax: "max",
 	opPow: "pow", opLess: "less", opLessEqual: "lessEqual", opEqual: "equal",
 	opFMA: "fma", opWhere: "where",
 	opSum: "sum", opDot: "dot", opMaxElement: "maxElement", opMatMul: "matMul",
 	opView: "view", opConcat: "concat", opGather: "gather", opScatter: "scatter", opTranspose: "transpose", opHold: "hold",
+	opDense: "dense", opDenseGradient: "denseGradient", opSumParticles: "sumParticles", opSumProducts: "sumProducts",
 }
 
 func (op operation) String() string { return operationNames[op] }
@@ -80,7 +89,7 @@ func (op operation) String() string { return operationNames[op] }
 // arity is the number of operands of an elementwise operation, 0 for others.
 func (op operation) arity() int {
 	switch {
-	case op >= opNeg && op <= opSign:
+	case op >= opNeg && op <= opReLU:
 		return 1
 	case op >= opAdd && op <= opEqual:
 		return 2
@@ -134,6 +143,8 @@ func unaryKernel(t *backends.Table, op operation) backends.Unary {
 		return t.Floor
 	case opSign:
 		return t.Sign
+	case opReLU:
+		return func(dst, a []float64) { t.Max.SV(dst, 0, a) }
 	}
 	panic("autodiff: no kernel of one operand for " + op.String())
 }

@@ -9,94 +9,161 @@ import (
 // programs are compared with.
 func evaluate(t testing.TB, outputs []Value, inputs map[int][]float64) [][]float64 {
 	t.Helper()
+	return evaluateRows(t, 1, outputs, inputs)
+}
+
+// evaluateRows is evaluate for a number of particles: an input's numbers are row after row, and so are the results, but for
+// what all particles share.
+func evaluateRows(t testing.TB, rows int, outputs []Value, given map[int][]float64) [][]float64 {
+	t.Helper()
 	g := outputs[0].graph
 	if g.err != nil {
 		t.Fatal(g.err)
 	}
-	values := make([][]float64, len(g.nodes))
+	values := make([][][]float64, len(g.nodes)) // of each node, for each particle or for all
+	of := func(id, r int) []float64 {
+		if g.nodes[id].shared {
+			r = 0
+		}
+		return values[id][r]
+	}
 	for id := range g.nodes {
 		n := &g.nodes[id]
-		at := func(operand, i int) float64 {
-			v := values[n.args[operand]]
-			if g.scalar(n.args[operand]) {
-				return v[0]
-			}
-			return v[i]
+		count := rows
+		if n.shared {
+			count = 1
 		}
-		out := make([]float64, n.size)
-		switch n.op {
-		case opPoison:
-		case opInput:
-			copy(out, inputs[id])
-		case opConstant:
-			copy(out, n.data)
-		case opSum:
-			for _, v := range values[n.args[0]] {
-				out[0] += v
+		for r := range count {
+			operands := func(r int) [][]float64 {
+				list := make([][]float64, len(n.args))
+				for i, a := range n.args {
+					list[i] = of(a, r)
+				}
+				return list
 			}
-		case opDot:
-			for i, v := range values[n.args[0]] {
-				out[0] += v * values[n.args[1]][i]
-			}
-		case opMaxElement:
-			out[0] = math.Inf(-1)
-			for _, v := range values[n.args[0]] {
-				out[0] = math.Max(out[0], v)
-			}
-		case opMatMul:
-			k, columns := g.shape(n.args[0])[1], n.shape[1]
-			for i := range n.shape[0] {
-				for j := range columns {
-					for l := range k {
-						out[i*columns+j] += values[n.args[0]][i*k+l] * values[n.args[1]][l*columns+j]
+			var out []float64
+			switch {
+			case n.op == opInput || n.op == opParam:
+				out = make([]float64, n.size)
+				if data := given[id]; data != nil {
+					copy(out, data[r*n.size:])
+				}
+			case n.op == opSumParticles || n.op == opDenseGradient:
+				particles := rows
+				if n.op == opDenseGradient && g.nodes[n.args[0]].shared && g.nodes[n.args[1]].shared {
+					particles = 1
+				}
+				out = make([]float64, n.size)
+				for r := range particles {
+					for i, v := range plain(g, n, operands(r)) {
+						out[i] += v
 					}
 				}
+			default:
+				out = plain(g, n, operands(r))
 			}
-		case opView:
-			copy(out, values[n.args[0]][n.from:])
-		case opConcat:
-			out = out[:0]
-			for _, a := range n.args {
-				out = append(out, values[a]...)
-			}
-		case opGather:
-			for i, k := range n.indices {
-				out[i] = values[n.args[0]][k]
-			}
-		case opScatter:
-			for i, k := range n.indices {
-				out[k] += values[n.args[0]][i]
-			}
-		case opTranspose:
-			for i := range n.shape[0] {
-				for j := range n.shape[1] {
-					out[i*n.shape[1]+j] = values[n.args[0]][j*n.shape[0]+i]
-				}
-			}
-		case opHold:
-			copy(out, values[n.args[0]])
-		default:
-			for i := range out {
-				switch n.op.arity() {
-				case 1:
-					out[i] = plainUnary(n.op, at(0, i))
-				case 2:
-					out[i] = plainBinary(n.op, at(0, i), at(1, i))
-				default:
-					out[i] = at(2, i)
-					if at(0, i) != 0 {
-						out[i] = at(1, i)
-					}
-				}
-			}
+			values[id] = append(values[id], out)
 		}
-		values[id] = out
 	}
 	result := make([][]float64, len(outputs))
 	for i, v := range outputs {
-		result[i] = values[v.id]
+		for _, row := range values[v.id] {
+			result[i] = append(result[i], row...)
+		}
 	}
 	return result
+}
+
+// plain computes one node for one particle. A sum over the particles has one particle's share.
+func plain(g *Graph, n *node, values [][]float64) []float64 {
+	at := func(operand, i int) float64 {
+		v := values[operand]
+		if g.scalar(n.args[operand]) {
+			return v[0]
+		}
+		return v[i]
+	}
+	out := make([]float64, n.size)
+	switch n.op {
+	case opPoison:
+	case opConstant:
+		copy(out, n.data)
+	case opSum:
+		for _, v := range values[0] {
+			out[0] += v
+		}
+	case opDot:
+		for i, v := range values[0] {
+			out[0] += v * values[1][i]
+		}
+	case opMaxElement:
+		out[0] = math.Inf(-1)
+		for _, v := range values[0] {
+			out[0] = math.Max(out[0], v)
+		}
+	case opMatMul:
+		k, columns := g.shape(n.args[0])[1], n.shape[1]
+		for i := range n.shape[0] {
+			for j := range columns {
+				for l := range k {
+					out[i*columns+j] += values[0][i*k+l] * values[1][l*columns+j]
+				}
+			}
+		}
+	case opDense:
+		for j := range out {
+			if len(n.args) == 3 {
+				out[j] = values[2][j]
+			}
+			for i, x := range values[0] {
+				out[j] += x * values[1][i*n.size+j]
+			}
+		}
+	case opDenseGradient:
+		for i, x := range values[0] {
+			for j, y := range values[1] {
+				out[i*len(values[1])+j] = x * y
+			}
+		}
+	case opView:
+		copy(out, values[0][n.from:])
+	case opConcat:
+		out = out[:0]
+		for _, v := range values {
+			out = append(out, v...)
+		}
+	case opGather:
+		for i, k := range n.indices {
+			out[i] = values[0][k]
+		}
+	case opScatter:
+		for i, k := range n.indices {
+			out[k] += values[0][i]
+		}
+	case opTranspose:
+		for i := range n.shape[0] {
+			for j := range n.shape[1] {
+				out[i*n.shape[1]+j] = values[0][j*n.shape[0]+i]
+			}
+		}
+	case opHold, opSumParticles:
+		copy(out, values[0])
+	default:
+		for i := range out {
+			switch n.op.arity() {
+			case 1:
+				out[i] = plainUnary(n.op, at(0, i))
+			case 2:
+				out[i] = plainBinary(n.op, at(0, i), at(1, i))
+			default:
+				out[i] = at(2, i)
+				if at(0, i) != 0 {
+					out[i] = at(1, i)
+				}
+			}
+		}
+	}
+	return out
 }
 
 func plainUnary(op operation, a float64) float64 {
@@ -142,6 +209,11 @@ func plainUnary(op operation, a float64) float64 {
 		return math.Max(a, 0) + math.Log1p(math.Exp(-math.Abs(a)))
 	case opFloor:
 		return math.Floor(a)
+	case opReLU:
+		if a < 0 {
+			return 0
+		}
+		return a
 	case opSign:
 		switch {
 		case a > 0:

@@ -21,6 +21,10 @@ func (g *Graph) unary(op operation, a int) int {
 		if n.op == opMul && g.is(n.args[1], -1) && g.covers(n.args[0], n) { // |-x|
 			return g.unary(opAbs, n.args[0])
 		}
+	case opReLU:
+		if g.nonNegative(a) {
+			return a
+		}
 	case opSqrt:
 		if n.op == opMul && n.args[0] == n.args[1] { // sqrt(x*x)
 			return g.unary(opAbs, n.args[0])
@@ -304,7 +308,7 @@ func (g *Graph) commutative(op operation, shape []int, a, b int) int {
 func (g *Graph) nonNegative(id int) bool {
 	n := &g.nodes[id]
 	switch n.op {
-	case opAbs, opSqrt, opExp, opSigmoid, opSoftplus, opErfc, opLess, opLessEqual, opEqual:
+	case opAbs, opSqrt, opReLU, opExp, opSigmoid, opSoftplus, opErfc, opLess, opLessEqual, opEqual:
 		return true
 	case opMul, opDot:
 		return n.args[0] == n.args[1]

@@ -1,0 +1,325 @@
+package autodiff
+
+import "github.com/scorefield/infer/backends"
+
+// The functions of this file write the instructions that compute a node.
+
+// absorb finds the nodes that are computed as part of those that use them: dense layers by their ReLU, or by the choice
+// that is the gradient of one, and the conditions of such choices.
+func (c *rowCompiler) absorb(needed []bool) []bool {
+	absorbed := make([]bool, len(c.nodes))
+	gates := map[int]int{}
+	for id, n := range c.nodes {
+		switch {
+		case !needed[id]:
+		case c.rectified(id):
+			absorbed[n.args[0]] = true
+		case c.gated(id):
+			absorbed[n.args[1]] = true
+			gates[n.args[0]]++
+		}
+	}
+	for id, count := range gates {
+		absorbed[id] = count == c.uses[id]
+	}
+	return absorbed
+}
+
+// rectified tells whether a node is the ReLU of a dense layer that nothing else needs.
+func (c *rowCompiler) rectified(id int) bool {
+	n := c.nodes[id]
+	return n.op == opReLU && c.nodes[n.args[0]].op == opDense && c.uses[n.args[0]] == 1 && c.phase(id) == phaseEach
+}
+
+// gated tells whether a node is a dense layer without a bias where a value of its size is above 0, else 0.
+func (c *rowCompiler) gated(id int) bool {
+	n := c.nodes[id]
+	if n.op != opWhere || !c.is(n.args[2], 0) || c.uses[n.args[1]] != 1 {
+		return false
+	}
+	y, above := c.nodes[n.args[1]], c.nodes[n.args[0]]
+	return y.op == opDense && len(y.args) == 2 && !y.shared && above.op == opLess && c.is(above.args[0], 0) &&
+		c.size(above.args[1]) == y.size && !c.nodes[above.args[1]].shared
+}
+
+func (c *rowCompiler) emit(id int) {
+	n := c.nodes[id]
+	switch n.op {
+	case opInput, opParam, opConstant:
+	case opView:
+		p := c.place(n.args[0])
+		p.at += n.from
+		c.places[id] = p
+	case opConcat:
+		c.concat(id)
+	case opGather:
+		dst := c.home(id)
+		c.places[id] = dst
+		if c.size(n.args[0]) == 1 {
+			c.add(c.moment(id), rowInstruction{kind: rowSpread, op: n.op, n: n.size, dst: dst, a: rowOperand{rowPlace: c.place(n.args[0])}})
+			return
+		}
+		c.add(c.moment(id), rowInstruction{kind: rowGather, op: n.op, n: n.size, inner: c.size(n.args[0]), indices: n.indices, dst: dst, a: rowOperand{rowPlace: c.place(n.args[0])}})
+	case opScatter:
+		dst := c.home(id)
+		c.places[id] = dst
+		c.add(c.moment(id), rowInstruction{kind: rowScatter, op: n.op, n: n.size, indices: n.indices, dst: dst, a: rowOperand{rowPlace: c.place(n.args[0])}})
+	case opTranspose:
+		if n.shared {
+			return // written where it is asked for
+		}
+		dst := c.home(id)
+		c.places[id] = dst
+		c.add(phaseEach, rowInstruction{kind: rowGather, op: n.op, n: n.size, inner: n.size, indices: transposed(n.shape[1], n.shape[0]), dst: dst, a: rowOperand{rowPlace: c.place(n.args[0])}})
+	case opSum, opDot, opMaxElement:
+		c.reduce(id)
+	case opDense:
+		c.dense(id, id, rowInstruction{})
+	case opDenseGradient:
+		c.denseAdd(id, n.args[0], n.args[1])
+	case opSumParticles:
+		c.denseAdd(id, c.number(1), n.args[0])
+	case opSumProducts:
+		c.sumProducts(id)
+	case opDivOrZero:
+		q := c.Graph.make(node{op: opDiv, shape: n.shape, args: n.args})
+		c.elementwise(q, c.nodes[q])
+		c.elementwise(id, node{op: opWhere, shape: n.shape, size: n.size, args: []int{n.args[1], q, c.number(0)}})
+	case opSign:
+		x := n.args[0]
+		zero := c.number(0)
+		below := c.Graph.make(node{op: opLess, shape: n.shape, args: []int{x, zero}})
+		c.elementwise(below, c.nodes[below])
+		above := c.Graph.make(node{op: opLess, shape: n.shape, args: []int{zero, x}})
+		c.elementwise(above, c.nodes[above])
+		rest := c.Graph.make(node{op: opWhere, shape: n.shape, args: []int{below, c.number(-1), x}})
+		c.elementwise(rest, c.nodes[rest])
+		c.elementwise(id, node{op: opWhere, shape: n.shape, size: n.size, args: []int{above, c.number(1), rest}})
+	case opReLU:
+		if c.rectified(id) {
+			c.dense(id, n.args[0], rowInstruction{relu: true})
+			return
+		}
+		c.elementwise(id, n)
+	case opWhere:
+		if c.gated(id) {
+			c.dense(id, n.args[1], rowInstruction{gated: true})
+			return
+		}
+		c.elementwise(id, n)
+	default:
+		if n.op.arity() == 0 {
+			c.fail("compileRows: %v of shape %v has no kernel in float32: leave it out, or compute it with Compile in float64", n.op, shapeText(n.shape))
+			return
+		}
+		c.elementwise(id, n)
+	}
+}
+
+// rowsOf is where the rows of an operand are in a phase: one that all particles share is the same row again and again.
+func (c *rowCompiler) rowsOf(id, phase int) rowPlace {
+	p := c.place(id)
+	if phase == phaseEach && c.nodes[id].shared {
+		p.stride = 0
+	}
+	return p
+}
+
+// withPadding is rows that can be read up to whole vectors.
+func (c *rowCompiler) withPadding(id, phase int) rowPlace {
+	switch size := c.size(id); {
+	case c.nodes[id].shared:
+		return c.vector(id)
+	case size != whole(size) && c.place(id).array >= arrayCaller:
+		return c.relocated(id, whole(size))
+	}
+	return c.place(id)
+}
+
+// dense computes node id by the dense layer of node layer, and what in says beyond.
+func (c *rowCompiler) dense(id, layer int, in rowInstruction) {
+	y, phase := c.nodes[layer], c.moment(id)
+	columns := whole(y.size)
+	in.kind, in.op, in.n, in.inner = rowDense, opDense, columns, c.size(y.args[0])
+	in.a.rowPlace, in.b.rowPlace = c.place(y.args[0]), c.matrix(y.args[1])
+	if in.gated {
+		in.c.rowPlace = c.withPadding(c.nodes[c.nodes[id].args[0]].args[1], phase)
+	} else if in.bias = len(y.args) == 3; in.bias {
+		in.c.rowPlace = c.vector(y.args[2])
+	}
+	if columns == y.size {
+		in.dst = c.home(id)
+	} else {
+		in.dst = c.newRows(phase, columns)
+	}
+	c.places[id] = in.dst
+	c.add(phase, in)
+	if columns != y.size && narrow(y.size) {
+		dst := c.home(id)
+		c.add(phase, rowInstruction{kind: rowCopy, n: y.size, dst: dst, a: rowOperand{rowPlace: in.dst}})
+		c.places[id] = dst
+	}
+}
+
+// sums is where a sum over the particles goes: columns numbers of each of some rows, 0 at first.
+func (c *rowCompiler) sums(id, rows, columns int) (dst rowPlace, phase int) {
+	dst, ok := c.homes[id]
+	if !ok || rows*columns != c.size(id) {
+		dst = c.newShared(rows, columns)
+	}
+	dst.stride = columns
+	phase = c.phase(id)
+	clearing := phase
+	if phase == phaseEach {
+		clearing = phaseBefore
+	}
+	c.add(clearing, rowInstruction{kind: rowClear, n: rows * columns, dst: dst})
+	return dst, phase
+}
+
+// denseAdd computes node id as the sum over the particles of the products of each element of x and each of df.
+func (c *rowCompiler) denseAdd(id, x, df int) {
+	columns := whole(c.size(df))
+	dst, phase := c.sums(id, c.size(x), columns)
+	in := rowInstruction{kind: rowDenseAdd, op: c.nodes[id].op, inner: c.size(x), n: columns, dst: dst}
+	in.a.rowPlace, in.b.rowPlace = c.rowsOf(x, phase), c.withPadding(df, phase)
+	c.add(phase, in)
+	if c.size(x) == 1 || columns == c.size(df) {
+		c.places[id] = rowPlace{dst.array, dst.at, c.size(id)}
+	}
+	if c.nodes[id].op == opDenseGradient {
+		c.matrices[id] = dst
+	}
+}
+
+func (c *rowCompiler) sumProducts(id int) {
+	n := c.nodes[id]
+	dst, phase := c.sums(id, 1, n.size)
+	c.add(phase, rowInstruction{kind: rowSumProducts, op: n.op, n: n.size, dst: dst,
+		a: rowOperand{rowPlace: c.rowsOf(n.args[0], phase)}, b: rowOperand{rowPlace: c.rowsOf(n.args[1], phase)}})
+	c.places[id] = dst
+}
+
+func (c *rowCompiler) reduce(id int) {
+	n, phase := c.nodes[id], c.moment(id)
+	in := rowInstruction{kind: rowReduce, op: n.op, n: c.size(n.args[0]), dst: c.home(id)}
+	in.a.rowPlace = c.rowsOf(n.args[0], phase)
+	if n.op == opDot {
+		in.b.rowPlace = c.rowsOf(n.args[1], phase)
+	}
+	c.places[id] = in.dst
+	c.add(phase, in)
+}
+
+func (c *rowCompiler) concat(id int) {
+	n, phase := c.nodes[id], c.moment(id)
+	dst := c.home(id)
+	c.places[id] = dst
+	for _, piece := range n.args {
+		size := c.size(piece)
+		c.add(phase, rowInstruction{kind: rowCopy, n: size, dst: dst, a: rowOperand{rowPlace: c.rowsOf(piece, phase)}})
+		dst.at += size
+	}
+}
+
+// manyFeatures is the numbers of a row from which a kernel for each row is faster than to repeat what rows share, and the
+// numbers of rows, so that one kernel can do all rows.
+const manyFeatures = 24
+
+// elementwise computes node id as an elementwise operation n, by one call of the kernel for all rows if it can.
+func (c *rowCompiler) elementwise(id int, n node) {
+	phase := c.moment(id)
+	in := rowInstruction{kind: rowFlat, op: n.op, n: n.size}
+	if !has32(n.op) {
+		c.fail("compileRows: %v of shape %v has no kernel in float32: leave it out, or compute it with Compile in float64", n.op, shapeText(n.shape))
+		return
+	}
+	operands := in.operands()
+	vectors, repeated, padded := false, false, false
+	for i, a := range n.args {
+		*operands[i] = c.operand(a, n.size, phase)
+		o := operands[i]
+		vectors = vectors || o.use == useRows
+		repeated = repeated || phase == phaseEach && o.use == useRows && o.stride == 0 || o.use == useNumbers
+		padded = padded || o.use == useRows && o.array < 0 && o.stride == whole(n.size)
+	}
+	stride := n.size
+	if padded && phase == phaseEach {
+		stride = whole(n.size)
+	}
+	if !vectors || n.op.arity() == 3 && in.a.use != useRows {
+		c.spreadFirst(&in, n, phase, stride)
+	}
+	switch {
+	case phase != phaseEach:
+	case repeated && n.size >= manyFeatures:
+		in.kind = rowByRow
+	default:
+		in.n = stride
+		for i, o := range operands {
+			switch {
+			case o.use == useNumbers:
+				*o = rowOperand{rowPlace: c.spread(phase, n.args[i], n.size, stride)}
+			case o.use == useRows && (o.stride != stride || stride != n.size && o.array >= arrayCaller):
+				o.rowPlace = c.relocated(n.args[i], stride)
+			}
+		}
+	}
+	in.setForm()
+	if stride == n.size {
+		in.dst = c.home(id)
+	} else {
+		in.dst = c.newRows(phase, stride)
+	}
+	c.places[id] = in.dst
+	c.add(phase, in)
+}
+
+// spreadFirst makes a vector of an operand, if all are numbers, or of the first of three: kernels need one there.
+func (c *rowCompiler) spreadFirst(in *rowInstruction, n node, phase, stride int) {
+	for i, o := range in.operands() {
+		if o.use != useConstant || n.op.arity() == 3 {
+			*o = rowOperand{rowPlace: c.spread(phase, n.args[i], n.size, stride)}
+			return
+		}
+	}
+}
+
+// spread is rows of one number each, repeated.
+func (c *rowCompiler) spread(phase, id, size, stride int) rowPlace {
+	dst := c.newRows(phase, stride)
+	if v, ok := c.uniform(id); ok {
+		c.add(phase, rowInstruction{kind: rowFill, n: size, dst: dst, a: rowOperand{use: useConstant, value: number32(v)}})
+	} else {
+		c.add(phase, rowInstruction{kind: rowSpread, n: size, dst: dst, a: rowOperand{rowPlace: c.rowsOf(id, phase)}})
+	}
+	return dst
+}
+
+// operand is what an elementwise operation with results of a size reads of a node.
+func (c *rowCompiler) operand(id, size, phase int) rowOperand {
+	if v, ok := c.uniform(id); ok {
+		return rowOperand{use: useConstant, value: number32(v)}
+	}
+	o := rowOperand{rowPlace: c.rowsOf(id, phase)}
+	n := c.nodes[id]
+	switch {
+	case phase == phaseEach && n.shared && n.size == 1, phase != phaseEach && n.size != size:
+		o.use = useNumber
+	case n.size != size:
+		o.use = useNumbers
+	}
+	return o
+}
+
+// has32 tells whether an elementwise operation has a kernel in float32.
+func has32(op operation) bool {
+	var t backends.Table32
+	switch op.arity() {
+	case 1:
+		return op == opReLU || unary32(&backends.Generic.F32, op) != nil
+	case 2:
+		return binary32(&t, op) != nil
+	}
+	return true
+}

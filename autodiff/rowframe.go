@@ -1,0 +1,266 @@
+package autodiff
+
+import (
+	"unsafe"
+
+	"github.com/scorefield/infer/backends"
+)
+
+// rowFrame is where every array begins for the piece at hand.
+type rowFrame struct {
+	bases []unsafe.Pointer
+	rows  int
+}
+
+// enter makes the frame ready for the rows from first on.
+func (f *rowFrame) enter(p *RowProgram, first int, outputs, inputs, params [][]float32) {
+	next := arrayCaller
+	for i, data := range inputs {
+		f.bases[next] = unsafe.Pointer(unsafe.SliceData(data[first*p.inputs[i].size:]))
+		next++
+	}
+	for _, data := range params {
+		f.bases[next] = unsafe.Pointer(unsafe.SliceData(data))
+		next++
+	}
+	for i, data := range outputs {
+		if !p.outputs[i].shared {
+			data = data[first*p.outputs[i].size:]
+		}
+		f.bases[next] = unsafe.Pointer(unsafe.SliceData(data))
+		next++
+	}
+}
+
+// numbers is n numbers from number i of row r on. CompileRows made sure that the place has them, checkRows that an array
+// does.
+func (f *rowFrame) numbers(p *rowPlace, r, n int) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Add(f.bases[p.array], 4*(p.at+r*p.stride))), n)
+}
+
+// number is the one number of row r of a place.
+func (f *rowFrame) number(p *rowPlace, r int) float32 {
+	return *(*float32)(unsafe.Add(f.bases[p.array], 4*(p.at+r*p.stride)))
+}
+
+// value is an operand that is a number, for row r.
+func (f *rowFrame) value(o *rowOperand, r int) float32 {
+	switch o.use {
+	case useConstant:
+		return o.value
+	case useNumber:
+		r = 0
+	}
+	return f.number(&o.rowPlace, r)
+}
+
+func (f *rowFrame) run(code []rowInstruction, kernels []kernel32) {
+	for i := range code {
+		in, k := &code[i], &kernels[i]
+		switch in.kind {
+		case rowFlat:
+			f.elementwise(in, k, 0, f.rows*in.n)
+		case rowByRow:
+			for r := range f.rows {
+				f.elementwise(in, k, r, in.n)
+			}
+		case rowDense:
+			f.dense(in, k.table)
+		case rowDenseAdd:
+			f.denseAdd(in, k.table)
+		case rowSumProducts:
+			sum := f.numbers(&in.dst, 0, in.n)
+			for r := range f.rows {
+				k.vvv(sum, f.numbers(&in.a.rowPlace, r, in.n), f.numbers(&in.b.rowPlace, r, in.n), sum)
+			}
+		case rowTranspose:
+			f.transpose(in, k.table)
+		default:
+			f.move(in)
+		}
+	}
+}
+
+// elementwise calls a kernel for n numbers from row r on.
+func (f *rowFrame) elementwise(in *rowInstruction, k *kernel32, r, n int) {
+	dst := f.numbers(&in.dst, r, n)
+	switch in.form {
+	case formUnary:
+		k.unary(dst, f.numbers(&in.a.rowPlace, r, n))
+	case formVV:
+		k.vv(dst, f.numbers(&in.a.rowPlace, r, n), f.numbers(&in.b.rowPlace, r, n))
+	case formVS:
+		k.vs(dst, f.numbers(&in.a.rowPlace, r, n), f.value(&in.b, r))
+	case formSV:
+		k.sv(dst, f.value(&in.a, r), f.numbers(&in.b.rowPlace, r, n))
+	case formVVV:
+		k.vvv(dst, f.numbers(&in.a.rowPlace, r, n), f.numbers(&in.b.rowPlace, r, n), f.numbers(&in.c.rowPlace, r, n))
+	case formVVS:
+		k.vvs(dst, f.numbers(&in.a.rowPlace, r, n), f.numbers(&in.b.rowPlace, r, n), f.value(&in.c, r))
+	case formVSV:
+		k.vsv(dst, f.numbers(&in.a.rowPlace, r, n), f.value(&in.b, r), f.numbers(&in.c.rowPlace, r, n))
+	case formVSS:
+		k.vss(dst, f.numbers(&in.a.rowPlace, r, n), f.value(&in.b, r), f.value(&in.c, r))
+	}
+}
+
+// matrix is columns numbers of each of some rows.
+func (f *rowFrame) matrix(p *rowPlace, rows, columns int) backends.Matrix {
+	n := 0
+	if rows > 0 {
+		n = (rows-1)*p.stride + columns
+	}
+	return backends.Matrix{Data: f.numbers(p, 0, n), Rows: rows, Columns: columns, Stride: p.stride, Step: 1}
+}
+
+func (f *rowFrame) dense(in *rowInstruction, t *backends.Table32) {
+	y := f.matrix(&in.dst, f.rows, in.n)
+	x := f.matrix(&in.a.rowPlace, f.rows, in.inner)
+	w := f.matrix(&in.b.rowPlace, in.inner, in.n)
+	switch {
+	case in.gated:
+		t.DenseGated(y, x, w, f.matrix(&in.c.rowPlace, f.rows, in.n))
+	case in.bias:
+		t.Dense(y, x, w, f.numbers(&in.c.rowPlace, 0, in.n), in.relu)
+	default:
+		t.Dense(y, x, w, nil, in.relu)
+	}
+}
+
+func (f *rowFrame) denseAdd(in *rowInstruction, t *backends.Table32) {
+	x := f.matrix(&in.a.rowPlace, f.rows, in.inner)
+	t.DenseAdd(f.matrix(&in.dst, in.inner, in.n), x.Transposed(), f.matrix(&in.b.rowPlace, f.rows, in.n))
+}
+
+func (f *rowFrame) transpose(in *rowInstruction, t *backends.Table32) {
+	for i := range in.inner {
+		row := f.numbers(&in.a.rowPlace, i, in.n)
+		for j, v := range row {
+			*(*float32)(unsafe.Add(f.bases[in.dst.array], 4*(in.dst.at+j*in.dst.stride+i))) = v
+		}
+	}
+}
+
+// move carries out what is no kernel: it moves numbers, or reduces them.
+func (f *rowFrame) move(in *rowInstruction) {
+	switch in.kind {
+	case rowCopy:
+		f.copy(in)
+	case rowSpread:
+		for r := range f.rows {
+			v := f.number(&in.a.rowPlace, r)
+			dst := f.numbers(&in.dst, r, in.n)
+			for j := range dst {
+				dst[j] = v
+			}
+		}
+	case rowFill:
+		for r := range f.rows {
+			dst := f.numbers(&in.dst, r, in.n)
+			for j := range dst {
+				dst[j] = in.a.value
+			}
+		}
+	case rowClear:
+		clear(f.numbers(&in.dst, 0, in.n))
+	case rowGather:
+		for r := range f.rows {
+			dst := f.numbers(&in.dst, r, len(in.indices))
+			a := f.numbers(&in.a.rowPlace, r, in.inner)
+			for j, k := range in.indices {
+				dst[j] = a[k]
+			}
+		}
+	case rowScatter:
+		for r := range f.rows {
+			dst := f.numbers(&in.dst, r, in.n)
+			clear(dst)
+			for j, v := range f.numbers(&in.a.rowPlace, r, len(in.indices)) {
+				dst[in.indices[j]] += v
+			}
+		}
+	case rowReduce:
+		f.reduce(in)
+	}
+}
+
+// few is the numbers of a row up to which a loop is faster than a call of copy.
+const few = 4
+
+func (f *rowFrame) copy(in *rowInstruction) {
+	switch {
+	case in.n <= few:
+		for r := range f.rows {
+			dst := f.numbers(&in.dst, r, in.n)
+			for j, v := range f.numbers(&in.a.rowPlace, r, in.n) {
+				dst[j] = v
+			}
+		}
+	case in.dst.stride == in.n && in.a.stride == in.n:
+		copy(f.numbers(&in.dst, 0, f.rows*in.n), f.numbers(&in.a.rowPlace, 0, f.rows*in.n))
+	default:
+		for r := range f.rows {
+			copy(f.numbers(&in.dst, r, in.n), f.numbers(&in.a.rowPlace, r, in.n))
+		}
+	}
+}
+
+// reduce makes one number of each row. Sums and dot products run in float64, in the order of the index, where a product of
+// two float32 is exact, and are rounded to float32 once.
+func (f *rowFrame) reduce(in *rowInstruction) {
+	r := 0
+	for ; r+4 <= f.rows && in.op != opMax; r += 4 { // four at a time: one addition need not wait for the other
+		var s0, s1, s2, s3 float64
+		a0, a1 := f.numbers(&in.a.rowPlace, r, in.n), f.numbers(&in.a.rowPlace, r+1, in.n)
+		a2, a3 := f.numbers(&in.a.rowPlace, r+2, in.n), f.numbers(&in.a.rowPlace, r+3, in.n)
+		if in.op == opDot {
+			b0, b1 := f.numbers(&in.b.rowPlace, r, in.n), f.numbers(&in.b.rowPlace, r+1, in.n)
+			b2, b3 := f.numbers(&in.b.rowPlace, r+2, in.n), f.numbers(&in.b.rowPlace, r+3, in.n)
+			for j := range a0 {
+				s0 += float64(float64(a0[j]) * float64(b0[j]))
+				s1 += float64(float64(a1[j]) * float64(b1[j]))
+				s2 += float64(float64(a2[j]) * float64(b2[j]))
+				s3 += float64(float64(a3[j]) * float64(b3[j]))
+			}
+		} else {
+			for j := range a0 {
+				s0 += float64(a0[j])
+				s1 += float64(a1[j])
+				s2 += float64(a2[j])
+				s3 += float64(a3[j])
+			}
+		}
+		f.numbers(&in.dst, r, 1)[0] = float32(s0)
+		f.numbers(&in.dst, r+1, 1)[0] = float32(s1)
+		f.numbers(&in.dst, r+2, 1)[0] = float32(s2)
+		f.numbers(&in.dst, r+3, 1)[0] = float32(s3)
+	}
+	for ; r < f.rows; r++ {
+		a := f.numbers(&in.a.rowPlace, r, in.n)
+		var s float64
+		switch in.op {
+		case opDot:
+			for j, v := range f.numbers(&in.b.rowPlace, r, in.n) {
+				s += float64(float64(a[j]) * float64(v))
+			}
+		case opMax:
+			s = float64(largest(a))
+		default:
+			for _, v := range a {
+				s += float64(v)
+			}
+		}
+		f.numbers(&in.dst, r, 1)[0] = float32(s)
+	}
+}
+
+// largest is the largest of some numbers, NaN if one is, as the kernel Max finds it number by number.
+func largest(a []float32) float32 {
+	m := a[0]
+	for _, v := range a[1:] {
+		if m == m && !(m > v) {
+			m = v
+		}
+	}
+	return m
+}

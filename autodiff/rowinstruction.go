@@ -1,0 +1,236 @@
+package autodiff
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/scorefield/infer/backends"
+)
+
+// rowKind is how a row instruction walks over rows.
+type rowKind uint8
+
+const (
+	rowFlat        rowKind = iota // an elementwise kernel over all rows at once, padding included
+	rowByRow                      // an elementwise kernel row by row
+	rowCopy                       // a row's n numbers to a place of another stride; from stride 0, repeated
+	rowSpread                     // n times the one number of a row
+	rowFill                       // n times a constant
+	rowReduce                     // all numbers of a row to one
+	rowGather                     // numbers of a row at indices
+	rowScatter                    // numbers of a row added at indices
+	rowTranspose                  // a shared matrix of inner rows and n columns, exchanged
+	rowClear                      // n zeros
+	rowDense                      // rows times a matrix of inner rows and n columns
+	rowDenseAdd                   // the same summed over the rows
+	rowSumProducts                // products of rows, summed over the rows
+)
+
+// rowPlace is where rows are: numbers of row i begin at number at + i*stride of an array. While a program is compiled, a
+// negative array is a buffer that has no place yet.
+type rowPlace struct{ array, at, stride int }
+
+// rowUse is what an elementwise instruction does with an operand.
+type rowUse uint8
+
+const (
+	useRows     rowUse = iota // a vector a row; with stride 0, one for all
+	useConstant               // a number known when the program is compiled
+	useNumber                 // one number for all rows
+	useNumbers                // one number for each row
+)
+
+type rowOperand struct {
+	rowPlace
+	use   rowUse
+	value float32
+}
+
+type rowInstruction struct {
+	kind    rowKind
+	op      operation
+	form    form
+	n       int // numbers of a row
+	inner   int
+	relu    bool
+	gated   bool
+	dst     rowPlace
+	a, b, c rowOperand // of a dense one: rows, weights, bias; of a gated one: rows, weights, gate
+	bias    bool
+	indices []int
+}
+
+// operands are those that the instruction has.
+func (in *rowInstruction) operands() []*rowOperand {
+	switch in.kind {
+	case rowFlat, rowByRow:
+		return []*rowOperand{&in.a, &in.b, &in.c}[:in.op.arity()]
+	case rowFill, rowClear:
+		return nil
+	case rowReduce:
+		if in.op == opDot {
+			return []*rowOperand{&in.a, &in.b}
+		}
+	case rowDense:
+		if in.bias || in.gated {
+			return []*rowOperand{&in.a, &in.b, &in.c}
+		}
+		return []*rowOperand{&in.a, &in.b}
+	case rowDenseAdd, rowSumProducts:
+		return []*rowOperand{&in.a, &in.b}
+	}
+	return []*rowOperand{&in.a}
+}
+
+// each calls f for the places that the instruction reads or writes.
+func (in *rowInstruction) each(f func(*rowPlace)) {
+	f(&in.dst)
+	for _, o := range in.operands() {
+		if o.use != useConstant {
+			f(&o.rowPlace)
+		}
+	}
+}
+
+// setForm finds the form of kernel for the operands that are numbers.
+func (in *rowInstruction) setForm() {
+	numbers := 0
+	for i, o := range in.operands() {
+		if o.use != useRows {
+			numbers |= 1 << i
+		}
+	}
+	in.form = elementwiseForm(in.op, numbers)
+}
+
+// kernel32 is the function of an instruction in one table; which field is set depends on the form.
+type kernel32 struct {
+	unary backends.Unary32
+	vv    func(dst, a, b []float32)
+	vs    func(dst, a []float32, b float32)
+	sv    func(dst []float32, a float32, b []float32)
+	vvv   func(dst, a, b, c []float32)
+	vvs   func(dst, a, b []float32, c float32)
+	vsv   func(dst, a []float32, b float32, c []float32)
+	vss   func(dst, a []float32, b, c float32)
+	table *backends.Table32
+}
+
+func (in *rowInstruction) resolve(t *backends.Table32) kernel32 {
+	switch in.kind {
+	case rowFlat, rowByRow:
+		switch in.op.arity() {
+		case 1:
+			return kernel32{unary: unary32(t, in.op)}
+		case 2:
+			k := binary32(t, in.op)
+			return kernel32{vv: k.VV, vs: k.VS, sv: k.SV}
+		case 3:
+			k := ternary32(t, in.op)
+			return kernel32{vvv: k.VVV, vvs: k.VVS, vsv: k.VSV, vss: k.VSS}
+		}
+	case rowSumProducts:
+		return kernel32{vvv: t.FMA.VVV}
+	}
+	return kernel32{table: t}
+}
+
+// unary32 is the kernel of an operation of one operand, nil if there is none in float32.
+func unary32(t *backends.Table32, op operation) backends.Unary32 {
+	switch op {
+	case opNeg:
+		return t.Neg
+	case opAbs:
+		return t.Abs
+	case opSqrt:
+		return t.Sqrt
+	case opReLU:
+		return func(dst, a []float32) { t.Max.SV(dst, 0, a) }
+	}
+	return nil
+}
+
+// binary32 is the kernel of an operation of two operands, nil if there is none in float32.
+func binary32(t *backends.Table32, op operation) *backends.Binary32 {
+	switch op {
+	case opAdd:
+		return &t.Add
+	case opSub:
+		return &t.Sub
+	case opMul:
+		return &t.Mul
+	case opDiv:
+		return &t.Div
+	case opMin:
+		return &t.Min
+	case opMax:
+		return &t.Max
+	case opLess:
+		return &t.Less
+	case opLessEqual:
+		return &t.LessEqual
+	case opEqual:
+		return &t.Equal
+	}
+	return nil
+}
+
+// ternary32 is the kernel of an operation of three operands.
+func ternary32(t *backends.Table32, op operation) *backends.Ternary32 {
+	if op == opFMA {
+		return &t.FMA
+	}
+	return &t.Where
+}
+
+// text is one line of a listing.
+func (in *rowInstruction) text(p *RowProgram) string {
+	name := in.op.String()
+	switch in.kind {
+	case rowCopy:
+		name = "copy"
+	case rowSpread:
+		name = "spread"
+	case rowFill:
+		name = fmt.Sprintf("fill %v", in.a.value)
+	case rowClear:
+		name = "clear"
+	case rowByRow:
+		name += " by row"
+	case rowDense:
+		name = fmt.Sprintf("dense[%d, %d]", in.inner, in.n)
+		if in.relu {
+			name += " relu"
+		}
+		if in.gated {
+			name += " gated"
+		}
+	case rowDenseAdd:
+		name = fmt.Sprintf("denseAdd[%d, %d]", in.inner, in.n)
+	}
+	text := []string{in.dst.text(p, in.n), "=", name}
+	for _, o := range in.operands() {
+		if o.use == useConstant {
+			text = append(text, fmt.Sprint(o.value))
+			continue
+		}
+		n := in.n
+		if o.use != useRows || in.kind == rowSpread {
+			n = 1
+		}
+		if o == &in.a && (in.kind == rowDense || in.kind == rowDenseAdd) {
+			n = in.inner
+		}
+		text = append(text, o.text(p, n))
+	}
+	return strings.Join(text, " ")
+}
+
+// text prints a place as array[first:end] and, if it is not the length, the stride.
+func (q rowPlace) text(p *RowProgram, n int) string {
+	s := fmt.Sprintf("%s[%d:%d]", p.array(q.array), q.at, q.at+n)
+	if q.stride != n {
+		s += fmt.Sprintf("+%d", q.stride)
+	}
+	return s
+}
