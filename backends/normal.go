@@ -22,7 +22,7 @@ func boxMuller(v, w uint64) (z0, z1 float64) {
 }
 
 // logUnit is the natural logarithm of a normal number x in (0, 1): log x = k log 2 + log m with m in [sqrt(1/2), sqrt(2)),
-// log m = 2s + s R(s^2), s = (m-1)/(m+1), R the polynomial of fdlibm's e_log.c. Error below 1.5 ulp.
+// log m = 2s + s R(s^2), s = (m-1)/(m+1), R the polynomial of fdlibm's e_log.c. Error below 2.5 ulp.
 func logUnit(x float64) float64 {
 	const (
 		rootHalf = 0x3FE6A09E667F3BCD // sqrt(1/2)
