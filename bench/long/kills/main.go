@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	steps       = 20_000
+	steps       = 40_000
 	checkpoints = 20   // at least, in a whole run
 	share       = 0.8  // of the resumes start later than step 0
 	most        = 0.95 // of a run's time, when the last kill comes
@@ -102,7 +102,7 @@ func run(count int, seed uint64) error {
 type sampler struct{ program, dir string }
 
 func (s sampler) command(ctx context.Context, name string, every time.Duration, more ...string) (*exec.Cmd, *bytes.Buffer) {
-	cmd := exec.CommandContext(ctx, s.program, append([]string{"sample", "--density", "donut", "--sampler", "langevin", "--particles", "5000",
+	cmd := exec.CommandContext(ctx, s.program, append([]string{"sample", "--density", "donut", "--sampler", "langevin", "--seed", "1", "--particles", "5000",
 		"--steps", strconv.Itoa(steps), "--checkpoint-every", every.String(), "-o", name + ".npy"}, more...)...)
 	cmd.Dir = s.dir
 	var errs bytes.Buffer
