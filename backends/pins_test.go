@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"os"
 	"reflect"
 	"slices"
@@ -19,6 +20,9 @@ import (
 var update = flag.Bool("update", false, "write the hashes of testdata/pins.txt instead of comparing with them")
 
 const pinFile = "testdata/pins.txt"
+
+// updated is the names of the hashes that this process wrote: the first table writes, the others are compared.
+var updated = map[string]bool{}
 
 // pinned compares hashes with those of this epoch. With -update it writes them.
 func pinned(t *testing.T, hashes map[string]string) {
@@ -33,7 +37,11 @@ func pinned(t *testing.T, hashes map[string]string) {
 		pins[name] = h
 	}
 	if *update {
-		maps.Copy(pins, hashes)
+		for name, h := range hashes {
+			if !updated[name] {
+				pins[name], updated[name] = h, true
+			}
+		}
 		var b strings.Builder
 		for _, name := range slices.Sorted(maps.Keys(pins)) {
 			fmt.Fprintf(&b, "%s %s\n", name, pins[name])
@@ -75,63 +83,134 @@ func grid() []float64 {
 	return list
 }
 
+// grid32 is one in 65,521 of all float32 numbers.
+func grid32() []float32 {
+	var list []float32
+	for b := uint64(0); b < 1<<32; b += 65_521 {
+		list = append(list, math.Float32frombits(uint32(b)))
+	}
+	return list
+}
+
 // shuffled is the list in an order that has nothing to do with its own.
-func shuffled(list []float64, factor int) []float64 {
-	s := make([]float64, len(list))
+func shuffled[E any](list []E, factor int) []E {
+	s := make([]E, len(list))
 	for i := range s {
 		s[i] = list[i*factor%len(list)]
 	}
 	return s
 }
 
-func hashNumbers(numbers []float64) string {
+func hashNumbers[E float32 | float64](numbers []E) string {
 	block := make([]byte, 0, 8*len(numbers))
 	for _, v := range numbers {
+		wide := float64(v) // exact
 		if v != v {
-			v = math.NaN()
+			wide = math.NaN()
 		}
-		block = binary.LittleEndian.AppendUint64(block, math.Float64bits(v))
+		block = binary.LittleEndian.AppendUint64(block, math.Float64bits(wide))
 	}
 	return fmt.Sprintf("%x", sha256.Sum256(block))
 }
 
-// TestPinnedElementaryBits holds every elementwise function of every table to one hash, on every architecture.
-func TestPinnedElementaryBits(t *testing.T) {
+// elementwise adds the hashes of the elementwise functions of a table.
+func elementwise(hashes map[string]string, table *backends.Table) {
 	x := grid()
 	y, z := shuffled(x, 7919), shuffled(x, 104729)
-	small := slices.Clone(y) // exponents for powers that do not overflow
-	for i, v := range small {
+	exponents := slices.Clone(y) // for powers, of which half do not overflow
+	for i, v := range exponents {
 		if i%2 == 0 {
-			small[i] = math.RoundToEven(math.Remainder(v, 40))
+			exponents[i] = math.RoundToEven(math.Remainder(v, 40))
 		}
 	}
 	dst := make([]float64, len(x))
+	fields := reflect.ValueOf(table).Elem()
+	for i := range fields.NumField() {
+		name := fields.Type().Field(i).Name
+		switch f := fields.Field(i).Interface().(type) {
+		case backends.Unary:
+			f(dst, x)
+		case backends.Binary:
+			if name == "Pow" {
+				f.VV(dst, x, exponents)
+			} else {
+				f.VV(dst, x, y)
+			}
+		case backends.Ternary:
+			f.VVV(dst, x, y, z)
+		default:
+			continue
+		}
+		hashes[name] = hashNumbers(dst)
+	}
+}
+
+// elementwise32 is elementwise in float32, and Adam.
+func elementwise32(hashes map[string]string, table *backends.Table32) {
+	x := grid32()
+	y, z := shuffled(x, 7919), shuffled(x, 104729)
+	dst := make([]float32, len(x))
+	fields := reflect.ValueOf(table).Elem()
+	for i := range fields.NumField() {
+		switch f := fields.Field(i).Interface().(type) {
+		case backends.Unary32:
+			f(dst, x)
+		case backends.Binary32:
+			f.VV(dst, x, y)
+		case backends.Ternary32:
+			f.VVV(dst, x, y, z)
+		default:
+			continue
+		}
+		hashes["F32"+fields.Type().Field(i).Name] = hashNumbers(dst)
+	}
+	r := rand.New(rand.NewPCG(3, 3))
+	for i := range x {
+		x[i], y[i], z[i], dst[i] = r.Float32(), r.Float32(), r.Float32(), r.Float32()
+	}
+	table.Adam(x, y, z, dst, 0.1, 0.001, 0.01, 1.5, 1e-8, 0.003)
+	hashes["F32Adam"] = hashNumbers(slices.Concat(x, y, z))
+}
+
+// TestPinnedElementaryBits holds every elementwise function of every table to one hash, on every architecture. Random
+// numbers are pinned in package random.
+func TestPinnedElementaryBits(t *testing.T) {
 	for _, table := range backends.Available() {
 		t.Run(table.Name, func(t *testing.T) {
 			hashes := map[string]string{}
-			fields := reflect.ValueOf(table).Elem()
-			for i := range fields.NumField() {
-				name := fields.Type().Field(i).Name
-				switch f := fields.Field(i).Interface().(type) {
-				case backends.Unary:
-					f(dst, x)
-				case backends.Binary:
-					if name == "Pow" {
-						f.VV(dst, x, small)
-					} else {
-						f.VV(dst, x, y)
-					}
-				case backends.Ternary:
-					f.VVV(dst, x, y, z)
-				default: // the random kernels are pinned in package random
-					continue
-				}
-				hashes[name] = hashNumbers(dst)
-			}
-			if len(hashes) < 30 {
+			elementwise(hashes, table)
+			elementwise32(hashes, &table.F32)
+			if len(hashes) < 45 {
 				t.Errorf("%d functions in the table", len(hashes))
 			}
 			pinned(t, hashes)
 		})
+	}
+}
+
+// TestPinnedProducts does so for the products of matrices.
+func TestPinnedProducts(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	matrix := func(rows, columns int) backends.Matrix {
+		m := backends.NewMatrix(rows, columns, make([]float32, rows*columns))
+		for i := range m.Data {
+			m.Data[i] = r.Float32() - 0.5
+		}
+		return m
+	}
+	x, w, gate, start, bias := matrix(100, 77), matrix(77, 64), matrix(100, 64), matrix(100, 64), matrix(1, 64).Data
+	for _, table := range backends.Available() {
+		y := matrix(100, 64)
+		hashes := map[string]string{}
+		for name, product := range map[string]func(){
+			"F32Dense":      func() { table.F32.Dense(y, x, w, bias, true) },
+			"F32DenseAdd":   func() { table.F32.DenseAdd(y, x, w) },
+			"F32DenseGated": func() { table.F32.DenseGated(y, x, w, gate) },
+		} {
+			copy(y.Data, start.Data)
+			product()
+			hashes[name] = hashNumbers(y.Data)
+		}
+		pinned(t, hashes)
 	}
 }
