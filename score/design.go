@@ -128,40 +128,65 @@ func bestStep(ratio float64, steps int) (e, excess float64) {
 	return low, r(low)
 }
 
-// largestDistance is the largest distance between two points. A pair is no further apart than the sum of its distances
-// from the mean, so points are taken in the order of that distance, the furthest first, and a search ends where the sum
-// falls below the best.
+// tile is the number of points on a side of the tables of products that largestDistance works through.
+const tile = 128
+
+// largestDistance is the largest distance between two points. It takes them in the order of their distance from the mean, the
+// furthest first, tile by tile. A pair is no further apart than the sum of its distances from the mean, so tiles that cannot beat
+// the best are left out. The others get their products from a float32 kernel, and pairs that these leave in question are worked
+// out exactly.
 func largestDistance(data *lanes.Block) float64 {
 	n, dim := data.Len(), data.Dim()
-	points := make([]float64, n*dim) // row by row, less the mean
+	centred := lanes.New(n, dim)
+	norms := make([]float64, n)
 	for j := range dim {
-		row := data.Row(j)[:n]
+		row, to := data.Row(j)[:n], centred.Row(j)
 		mean := columnMean(row)
 		for i, v := range row {
-			points[i*dim+j] = v - mean
+			to[i] = v - mean
+			norms[i] = math.FMA(to[i], to[i], norms[i])
 		}
 	}
-	type remote struct {
-		index int
-		norm  float64
-	}
-	order := make([]remote, n)
+	order := make([]int, n)
 	for i := range order {
-		order[i] = remote{i, math.Sqrt(squareDistance(points[i*dim:(i+1)*dim], nil))}
+		order[i] = i
+		norms[i] = math.Sqrt(norms[i])
 	}
-	slices.SortFunc(order, func(a, b remote) int {
-		return cmp.Or(cmp.Compare(b.norm, a.norm), cmp.Compare(a.index, b.index))
-	})
-	best := 0.0
-	for a := range order {
-		if 2*order[a].norm <= best {
-			break
+	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(norms[b], norms[a]), cmp.Compare(a, b)) })
+	scale := norms[order[0]]
+	if scale == 0 || !isFinite(scale) {
+		return scale
+	}
+	// The points in that order, in units of the largest norm, coordinate by coordinate, padded to whole tiles.
+	stride := (n + tile - 1) / tile * tile
+	points := make([]float32, dim*stride)
+	for j := range dim {
+		row := centred.Row(j)
+		for i, from := range order {
+			points[j*stride+i] = float32(row[from] / scale)
 		}
-		x := points[order[a].index*dim : (order[a].index+1)*dim]
-		for b := a + 1; b < n && order[a].norm+order[b].norm > best; b++ {
-			y := points[order[b].index*dim : (order[b].index+1)*dim]
-			if d := squareDistance(x, y); d > float64(best*best) {
-				best = math.Sqrt(d)
+	}
+	// A product is wrong by less than its terms' number times half an ulp of the two norms' product, and rounding the points adds two.
+	doubt := 4 * float64(dim+4) * 0x1p-24
+	products := make([]float32, tile*tile)
+	kernel := backends.Current().F32.Dense
+	best := 0.0
+	for a := 0; a < n && 2*norms[order[a]] > best; a += tile {
+		for b := a; b < n && norms[order[a]]+norms[order[b]] > best; b += tile {
+			kernel(
+				backends.NewMatrix(tile, tile, products),
+				backends.Matrix{Data: points[a:], Rows: tile, Columns: dim, Stride: 1, Step: stride},
+				backends.Matrix{Data: points[b:], Rows: dim, Columns: tile, Stride: stride, Step: 1},
+				nil, false)
+			for i := range min(tile, n-a) {
+				x := norms[order[a+i]] / scale
+				for k := range min(tile, n-b) {
+					y := norms[order[b+k]] / scale
+					square := math.FMA(x, x, math.FMA(y, y, -2*float64(products[i*tile+k])))
+					if square+doubt > float64(best/scale*(best/scale)) {
+						best = max(best, distance(data, order[a+i], order[b+k]))
+					}
+				}
 			}
 		}
 	}
@@ -181,14 +206,13 @@ func columnMean(column []float64) float64 {
 	return first + rest/float64(len(column))
 }
 
-// squareDistance is |x - y|^2, or |x|^2 for a nil y, in four sums of every fourth coordinate.
-func squareDistance(x, y []float64) float64 {
-	var sum [4]float64
-	for j, v := range x {
-		if y != nil {
-			v -= y[j]
-		}
-		sum[j%4] = math.FMA(v, v, sum[j%4])
+// distance is that of two points, its squares added in order of the coordinates.
+func distance(data *lanes.Block, a, b int) float64 {
+	sum := 0.0
+	for j := range data.Dim() {
+		row := data.Row(j)
+		d := row[a] - row[b]
+		sum = math.FMA(d, d, sum)
 	}
-	return (sum[0] + sum[1]) + (sum[2] + sum[3])
+	return math.Sqrt(sum)
 }
