@@ -2,7 +2,10 @@ package random_test
 
 import (
 	"math"
+	"strings"
 	"testing"
+
+	"github.com/klauspost/cpuid/v2"
 
 	"github.com/scorefield/infer/backends"
 	"github.com/scorefield/infer/lanes"
@@ -156,10 +159,10 @@ func forEachBackend(t *testing.T, test func(t *testing.T)) {
 	}
 }
 
-// slice is how many steps of draws a statistical test takes: all of them with vector kernels, an eighth without, which
-// is much slower, above all in an emulator, and gives the same numbers.
+// slice is how many steps of draws a statistical test takes: all of them with vector kernels, an eighth without or in an
+// emulator, which are much slower and give the same numbers.
 func slice(steps uint64) uint64 {
-	if backends.Current() == &backends.Generic {
+	if backends.Current() == &backends.Generic || strings.HasPrefix(cpuid.CPU.BrandName, "QEMU") {
 		return (steps + 7) / 8
 	}
 	return steps
