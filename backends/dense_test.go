@@ -65,11 +65,142 @@ func BenchmarkDense(b *testing.B) {
 	}
 }
 
+// BenchmarkRows says what the other kernels of networks cost, in nanoseconds a number of the largest operand.
+func BenchmarkRows(b *testing.B) {
+	for _, t := range backends.Available() {
+		x, y, w, square, turned := matrix(100, 32), matrix(2, 100), matrix(2, 32), matrix(32, 32), matrix(32, 32)
+		p, m, v, g := aligned(2304), aligned(2304), aligned(2304), aligned(2304)
+		wide := make([]float64, 2304)
+		clear(v)
+		for _, c := range []struct {
+			name    string
+			numbers int
+			run     func()
+		}{
+			{"DenseThin", 3200, func() { t.F32.DenseThin(y, x, w, nil) }},
+			{"Transpose", 1024, func() { t.F32.Transpose(turned, square) }},
+			{"ColumnSums", 3200, func() { t.F32.ColumnSums(p, x) }},
+			{"Adam", 2304, func() { t.F32.Adam(p, m, v, g, 0.1, 0.001, 1e-3, 1, 1e-8, 0) }},
+			{"Narrow", 2304, func() { t.F32.Narrow(p, wide) }},
+			{"Widen", 2304, func() { t.F32.Widen(wide, p) }},
+			{"Sub", 2304, func() { t.F32.Sub.VV(p, m, v) }},
+		} {
+			b.Run(t.Name+"/"+c.name, func(b *testing.B) {
+				ns := best(c.run)
+				for b.Loop() {
+					c.run()
+				}
+				b.ReportMetric(ns, "ns/best")
+				b.ReportMetric(ns/float64(c.numbers), "ns/number")
+			})
+		}
+	}
+}
+
+// network is one of dense layers 2-32-32-32-2 with ReLU, and what a training step on a batch of it needs.
+type network struct {
+	*backends.Table32
+	x, h1, h2, h3, y                  backends.Matrix // x and y are a row a coordinate
+	d1, d2, d3, dy, turned            backends.Matrix
+	w1, w2, w3, w4                    backends.Matrix // w4 is transposed
+	g1, g2, g3, g4                    backends.Matrix
+	b, c                              [4][]float32 // biases and their gradients
+	parameters, gradients, mean, size []float32
+}
+
+func newNetwork(t *backends.Table, rows int) *network {
+	n := &network{Table32: &t.F32}
+	const count = 2*32 + 2*32*32 + 2*32 + 3*32 + 16
+	for _, s := range []*[]float32{&n.parameters, &n.gradients, &n.mean, &n.size} {
+		*s = aligned(count)
+	}
+	clear(n.size)
+	for i := range n.parameters {
+		n.parameters[i] /= 16
+	}
+	n.x, n.y, n.dy = matrix(2, rows), matrix(2, rows), matrix(2, rows)
+	for _, m := range []*backends.Matrix{&n.h1, &n.h2, &n.h3, &n.d1, &n.d2, &n.d3} {
+		*m = matrix(rows, 32)
+	}
+	n.turned = matrix(32, 32)
+	at := 0
+	for i, m := range [][2]*backends.Matrix{{&n.w1, &n.g1}, {&n.w2, &n.g2}, {&n.w3, &n.g3}, {&n.w4, &n.g4}} {
+		k := []int{2, 32, 32, 2}[i]
+		*m[0] = backends.NewMatrix(k, 32, n.parameters[at:])
+		*m[1] = backends.NewMatrix(k, 32, n.gradients[at:])
+		at += k * 32
+	}
+	for i := range n.b {
+		n.b[i], n.c[i] = n.parameters[at:][:32:32], n.gradients[at:][:32:32]
+		if i < 3 {
+			at += 32
+		}
+	}
+	n.b[3], n.c[3] = n.parameters[at:], n.gradients[at:]
+	return n
+}
+
+func (n *network) forward() {
+	n.Dense(n.h1, n.x.Transposed(), n.w1, n.b[0], true)
+	n.Dense(n.h2, n.h1, n.w2, n.b[1], true)
+	n.Dense(n.h3, n.h2, n.w3, n.b[2], true)
+	n.DenseThin(n.y, n.h3, n.w4, n.b[3])
+}
+
+func (n *network) backward() {
+	n.Sub.VV(n.dy.Data, n.y.Data, n.x.Data)
+	clear(n.gradients)
+	n.DenseAdd(n.g4, n.dy, n.h3)
+	for o := range 2 {
+		n.c[3][o] = n.dy.At(o, 0)
+	}
+	n.DenseGated(n.d3, n.dy.Transposed(), n.w4, n.h3)
+	n.DenseAdd(n.g3, n.h2.Transposed(), n.d3)
+	n.ColumnSums(n.c[2], n.d3)
+	n.Transpose(n.turned, n.w3)
+	n.DenseGated(n.d2, n.d3, n.turned, n.h2)
+	n.DenseAdd(n.g2, n.h1.Transposed(), n.d2)
+	n.ColumnSums(n.c[1], n.d2)
+	n.Transpose(n.turned, n.w2)
+	n.DenseGated(n.d1, n.d2, n.turned, n.h1)
+	n.DenseAdd(n.g1, n.x, n.d1)
+	n.ColumnSums(n.c[0], n.d1)
+}
+
+// BenchmarkNetwork is a training step of 100 rows, without drawing its batch, and an evaluation of a row in blocks of 96.
+func BenchmarkNetwork(b *testing.B) {
+	for _, t := range backends.Available() {
+		n, block := newNetwork(t, 100), newNetwork(t, 96)
+		for _, c := range []struct {
+			name string
+			run  func()
+			rows float64
+		}{
+			{"forward", n.forward, 1},
+			{"backward", n.backward, 1},
+			{"step", func() {
+				n.forward()
+				n.backward()
+				n.Adam(n.parameters, n.mean, n.size, n.gradients, 0.1, 0.001, 1e-6, 1, 1e-8, 0)
+			}, 1},
+			{"row", block.forward, 96},
+		} {
+			b.Run(t.Name+"/"+c.name, func(b *testing.B) {
+				ns := best(c.run)
+				for b.Loop() {
+					c.run()
+				}
+				b.ReportMetric(ns/c.rows, "ns/best")
+			})
+		}
+	}
+}
+
 // best is the nanoseconds of a call in the best of short stretches of calls.
 func best(run func()) float64 {
-	const calls = 100
+	const calls = 20
 	least := time.Duration(1 << 60)
-	for range 100 {
+	for end := time.Now().Add(30 * time.Millisecond); time.Now().Before(end); {
 		began := time.Now()
 		for range calls {
 			run()

@@ -63,6 +63,11 @@ var Generic = Table{
 		Dense:      denseGeneric,
 		DenseAdd:   denseAddGeneric,
 		DenseGated: denseGatedGeneric,
+		DenseThin:  denseThinGeneric,
+		Transpose:  transposeGeneric,
+		ColumnSums: columnSumsGeneric,
+		Narrow:     narrowGeneric,
+		Widen:      widenGeneric,
 	},
 }
 

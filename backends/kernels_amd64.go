@@ -64,6 +64,11 @@ var tableAVX2 = Table{
 		Dense:      denseAVX2,
 		DenseAdd:   denseAddAVX2,
 		DenseGated: denseGatedAVX2,
+		DenseThin:  denseThinAVX2,
+		Transpose:  transposeAVX2,
+		ColumnSums: columnSumsAVX2,
+		Narrow:     narrowAVX2,
+		Widen:      widenAVX2,
 	},
 }
 
@@ -127,6 +132,11 @@ var tableAVX512 = Table{
 		Dense:      denseAVX512,
 		DenseAdd:   denseAddAVX512,
 		DenseGated: denseGatedAVX512,
+		DenseThin:  denseThinAVX512,
+		Transpose:  transposeAVX512,
+		ColumnSums: columnSumsAVX512,
+		Narrow:     narrowAVX512,
+		Widen:      widenAVX512,
 	},
 }
 
@@ -4261,6 +4271,21 @@ func adam32AVX2Vectors(p *float32, m *float32, v *float32, gradient *float32, fi
 //go:noescape
 func denseAVX2Kernel(job *denseJob)
 
+//go:noescape
+func denseThinAVX2Kernel(job *denseJob)
+
+//go:noescape
+func transposeAVX2Kernel(job *denseJob)
+
+//go:noescape
+func columnSumsAVX2Kernel(job *denseJob)
+
+//go:noescape
+func narrowAVX2Kernel(dst *float32, src *float64, n int)
+
+//go:noescape
+func widenAVX2Kernel(dst *float64, src *float32, n int)
+
 func peakAVX2Loop(n int)
 
 //go:noescape
@@ -4583,5 +4608,20 @@ func adam32AVX512Vectors(p *float32, m *float32, v *float32, gradient *float32, 
 
 //go:noescape
 func denseAVX512Kernel(job *denseJob)
+
+//go:noescape
+func denseThinAVX512Kernel(job *denseJob)
+
+//go:noescape
+func transposeAVX512Kernel(job *denseJob)
+
+//go:noescape
+func columnSumsAVX512Kernel(job *denseJob)
+
+//go:noescape
+func narrowAVX512Kernel(dst *float32, src *float64, n int)
+
+//go:noescape
+func widenAVX512Kernel(dst *float64, src *float32, n int)
 
 func peakAVX512Loop(n int)

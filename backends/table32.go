@@ -40,6 +40,17 @@ type Table32 struct {
 	DenseAdd func(y, x, w Matrix)
 	// DenseGated sets y to x w where the gate is above 0, and to 0 elsewhere.
 	DenseGated func(y, x, w, gate Matrix)
+	// DenseThin is the product for few outputs, whose columns would fill no vector: y and w are transposed,
+	// y[o][r] = bias[o] + sum over k of w[o][k] x[r][k], where bias may be nil. Rows of y, w and x are contiguous; the columns
+	// of x are a multiple of 4.
+	DenseThin func(y, x, w Matrix, bias []float32)
+	// ColumnSums adds the rows of x to sums, in ascending order. The columns are a multiple of DenseWidth, rows contiguous.
+	ColumnSums func(sums []float32, x Matrix)
+	// Transpose copies the numbers of src to dst, rows to columns.
+	Transpose func(dst, src Matrix)
+
+	Narrow func(dst []float32, src []float64) // rounds to float32
+	Widen  func(dst []float64, src []float32)
 
 	Adam func(p, m, v, gradient []float32, first, second, size, correction, epsilon, decay float32)
 }

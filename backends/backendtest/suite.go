@@ -73,7 +73,7 @@ func inPlace(name string, typ reflect.Type) [][]alias {
 		return ways
 	}
 	for a := 1; a < typ.NumIn(); a++ {
-		if typ.In(a).Kind() == reflect.Slice {
+		if typ.In(a) == typ.In(0) {
 			ways = append(ways, []alias{{0, a}})
 		}
 	}

@@ -45,9 +45,14 @@ const (
 // dense writes the kernels that are not elementwise, and returns their Go declarations.
 func dense(ctx *build.Context, m *machine) (stubs string) {
 	d := &denseEmitter{emitter: &emitter{Context: ctx, machine: m}}
-	stubs += d.begin("dense", "job *denseJob", "func(job *byte)")
-	d.products()
-	return stubs
+	for _, k := range []struct {
+		name string
+		body func()
+	}{{"dense", d.products}, {"denseThin", d.thin}, {"transpose", d.transpose}, {"columnSums", d.sums}} {
+		stubs += d.begin(k.name)
+		k.body()
+	}
+	return stubs + d.convert("narrow", "float64", "float32") + d.convert("widen", "float32", "float64")
 }
 
 type denseEmitter struct {
@@ -56,12 +61,12 @@ type denseEmitter struct {
 }
 
 // begin starts a function of one pointer to a job, which it keeps in a register.
-func (d *denseEmitter) begin(name, parameters, signature string) (stub string) {
+func (d *denseEmitter) begin(name string) (stub string) {
 	d.Function(name + d.name + "Kernel")
 	d.Attributes(attr.NOSPLIT)
-	d.SignatureExpr(signature)
+	d.SignatureExpr("func(job *byte)")
 	d.Load(d.Param("job"), job)
-	return fmt.Sprintf("\n//go:noescape\nfunc %s%sKernel(%s)\n", name, d.name, parameters)
+	return fmt.Sprintf("\n//go:noescape\nfunc %s%sKernel(job *denseJob)\n", name, d.name)
 }
 
 func (d *denseEmitter) end() {
@@ -203,21 +208,30 @@ func (d *denseEmitter) tile(size, vectors int) {
 	d.TESTQ(counter, counter)
 	d.JZ(LabelRef(finish))
 	right, left := spare[:vectors], spare[vectors:]
+	step := func() {
+		for v := range vectors {
+			d.op("VMOVUPS", Mem{Base: rightB, Disp: v * d.bytes}, right[v])
+		}
+		for i := range size {
+			if d.masks != nil && (vectors == 1 || i%2 == 1) {
+				for v := range vectors {
+					d.op("VFMADD231PS_BCST", row(i, strideA, 0), right[v], sum(i, v))
+				}
+				continue
+			}
+			d.op("VBROADCASTSS", row(i, strideA, 0), left[i%len(left)])
+			for v := range vectors {
+				d.op("VFMADD231PS", right[v], left[i%len(left)], sum(i, v))
+			}
+		}
+		for i := 0; 3*i < size; i++ {
+			d.ADDQ(stepA, bases[i])
+		}
+		d.ADDQ(strideB, rightB)
+	}
 	d.align()
 	d.Label(loop)
-	for v := range vectors {
-		d.op("VMOVUPS", Mem{Base: rightB, Disp: v * d.bytes}, right[v])
-	}
-	for i := range size {
-		d.op("VBROADCASTSS", row(i, strideA, 0), left[i%len(left)])
-		for v := range vectors {
-			d.op("VFMADD231PS", right[v], left[i%len(left)], sum(i, v))
-		}
-	}
-	for i := 0; 3*i < size; i++ {
-		d.ADDQ(stepA, bases[i])
-	}
-	d.ADDQ(strideB, rightB)
+	step()
 	d.DECQ(counter)
 	d.JNZ(LabelRef(loop))
 

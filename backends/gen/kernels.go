@@ -138,7 +138,7 @@ var families32 = []*family{
 }
 
 // handwritten are the fields of Table32 whose kernels are written by hand, in Go and in dense.go of this generator.
-var handwritten = []string{"Dense", "DenseAdd", "DenseGated"}
+var handwritten = []string{"Dense", "DenseAdd", "DenseGated", "DenseThin", "Transpose", "ColumnSums", "Narrow", "Widen"}
 
 var families = []*family{
 	unary("Neg"), unary("Abs"), unary("Sqrt"), unary("Floor"), unary("Sign"),
