@@ -23,18 +23,18 @@ type Purpose uint32
 
 // The table of purposes. Numbers are part of the epoch of reproducibility: add at the end, change none.
 const (
-	Start  Purpose = 1 + iota // where particles begin
-	Noise                     // the noise of a move
-	Accept                    // the decision to accept a move
-	Data                      // draws of a data set, and batches of it
-	Pilot                     // everything a pilot draws, by streams nested in it
-	Far                       // everything the second population draws, by streams nested in it
-	Probe                     // random signs that measure a divergence
-	Exact                     // exact draws of a density
-	User                      // for programs that use this package
-	Weights                   // the first weights of a network
-	Batch                     // the rows of a training step, their noise and its levels
-	Validation                // rows kept for validation, their noise and its levels
+	Start      Purpose = 1 + iota // where particles begin
+	Noise                         // the noise of a move
+	Accept                        // the decision to accept a move
+	Data                          // draws of a data set, and batches of it
+	Pilot                         // everything a pilot draws, by streams nested in it
+	Far                           // everything the second population draws, by streams nested in it
+	Probe                         // random signs that measure a divergence
+	Exact                         // exact draws of a density
+	User                          // for programs that use this package
+	Weights                       // the first weights of a network
+	Batch                         // the rows of a training step, their noise and its levels
+	Validation                    // rows kept for validation, their noise and its levels
 )
 
 // MaxStep is one more than the largest step of an address.

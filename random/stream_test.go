@@ -3,6 +3,8 @@ package random_test
 import (
 	"fmt"
 	"math"
+	"slices"
+	"sync"
 	"testing"
 
 	"github.com/scorefield/infer/backends"
@@ -189,6 +191,45 @@ func TestBlocksDoNotMatter(t *testing.T) {
 			}
 		})
 	})
+}
+
+func TestAStreamIsSafeForConcurrentUse(t *testing.T) {
+	s := random.New(6, random.Noise)
+	const dim = 3 // odd, which borrows a row
+	want := lanes.New(100, dim)
+	s.Normal(want, 0, 1)
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			x := lanes.New(100, dim)
+			for range 50 {
+				s.Normal(x, 0, 0)
+				s.Normal(x, 0, 1)
+				if !slices.Equal(x.Data(), want.Data()) {
+					t.Error("numbers depend on who draws beside")
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+func TestNumbersAreDrawnWithoutAllocating(t *testing.T) {
+	s := random.New(6, random.Noise)
+	x := lanes.New(100, 2)
+	size, ratio := make([]float64, x.Stride()), make([]float64, 100)
+	rows := [][]float32{make([]float32, 100), make([]float32, 100), make([]float32, 100), make([]float32, 100)}
+	if n := testing.AllocsPerRun(100, func() {
+		s.Normal(x, 0, 1)
+		s.Uniform(x, 0, 1)
+		s.Langevin(x, x, x, size, 1, 0, 1)
+		s.Accept(ratio, ratio, ratio, 0, 1)
+		s.Normal32(rows, 0, 1)
+		s.Uniform32(rows, 0, 1)
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
 }
 
 func TestLangevinIsItsFormula(t *testing.T) {
