@@ -76,7 +76,18 @@ func readSource(folder string) (*source, error) {
 	return s, nil
 }
 
-// translator turns one specification into operations.
+// translator turns one specification into operations. A specification is written in this subset of Go, which has no
+// branches:
+//
+//   - parameters and results of type float64 or uint64, or float32 and uint32, which share no operation with the wide ones;
+//   - statements v := x, v = x, a, b := f(x), v += x and the like, for i := range CONSTANT, which is unrolled, and at the
+//     end return;
+//   - float arithmetic + - * /, comparisons, && || !, and on integers + - & | ^ &^ and shifts by constants;
+//   - constants, and elements of package-level arrays of constants at constant indices;
+//   - the functions that [translator.call] knows, which are single instructions, and other specifications.
+//
+// Conversions between types are outside: a conversion of a value to its own type is a rounding, which every operation here
+// does anyway.
 type translator struct {
 	*source
 	*program
@@ -91,8 +102,8 @@ func (t *translator) fail(at ast.Node, format string, args ...any) {
 // scope holds the variables of one call.
 type scope map[string]*value
 
-// call inlines a specification.
-func (t *translator) call(at ast.Node, name string, args []*value) []*value {
+// inline goes through the body of a specification.
+func (t *translator) inline(at ast.Node, name string, args []*value) []*value {
 	f, ok := t.functions[name]
 	if !ok {
 		t.fail(at, "%s is no specification", name)
@@ -106,6 +117,9 @@ func (t *translator) call(at ast.Node, name string, args []*value) []*value {
 			vars[n.Name] = args[i]
 			i++
 		}
+	}
+	if i != len(args) {
+		t.fail(at, "%s: %d arguments for %d parameters", name, len(args), i)
 	}
 	results := t.block(vars, map[string]int64{}, f.Body.List)
 	if results == nil {
@@ -132,6 +146,7 @@ func (t *translator) block(vars scope, counters map[string]int64, list []ast.Stm
 			if !ok {
 				t.fail(s, "a loop needs a constant count")
 			}
+			t.refuseHiding(vars, s)
 			for i := range n {
 				if id, ok := s.Key.(*ast.Ident); ok {
 					counters[id.Name] = i
@@ -145,6 +160,21 @@ func (t *translator) block(vars scope, counters map[string]int64, list []ast.Stm
 		}
 	}
 	return nil
+}
+
+// refuseHiding fails where a loop declares a variable that exists outside: the variables of a call have one scope here.
+func (t *translator) refuseHiding(vars scope, loop *ast.RangeStmt) {
+	declared := []ast.Expr{loop.Key}
+	for _, s := range loop.Body.List {
+		if a, ok := s.(*ast.AssignStmt); ok && a.Tok == token.DEFINE {
+			declared = append(declared, a.Lhs...)
+		}
+	}
+	for _, d := range declared {
+		if id, ok := d.(*ast.Ident); ok && vars[id.Name] != nil {
+			t.fail(loop, "%s hides a variable outside of the loop", id.Name)
+		}
+	}
 }
 
 func (t *translator) assign(vars scope, counters map[string]int64, s *ast.AssignStmt) {
@@ -335,13 +365,23 @@ func (t *translator) callExpr(vars scope, counters map[string]int64, e *ast.Call
 	for _, a := range e.Args {
 		args = append(args, t.list(vars, counters, a)...)
 	}
+	return t.call(e, name, args)
+}
+
+// call applies an instruction, if there is one of that name, or else a specification.
+func (t *translator) call(at ast.Node, name string, args []*value) []*value {
 	one := func(op string, k kind, number uint64) []*value {
 		return []*value{t.add(value{op: op, kind: k, narrow: args[0].narrow, args: args, number: number})}
 	}
 	switch name {
-	case "float64", "float32", "uint64", "bool":
-		return args
-	case "uint32": // of the low half of a wide value, or nothing
+	case "float64", "float32", "uint64", "uint32": // a rounding that has been done; nothing is converted
+		k := float
+		if name[0] == 'u' {
+			k = bits
+		}
+		if len(args) != 1 || args[0].kind != k || args[0].narrow != strings.HasSuffix(name, "32") {
+			t.fail(at, "conversion to %s of another type", name)
+		}
 		return args
 	case "math.NaN":
 		return []*value{t.constant(float, false, 0x7ff8000000000001)}
@@ -369,5 +409,5 @@ func (t *translator) callExpr(vars scope, counters map[string]int64, e *ast.Call
 		m := t.add(value{op: "sign", kind: mask, narrow: args[0].narrow, args: args[:1]})
 		return []*value{t.add(value{op: "select", kind: args[1].kind, narrow: args[1].narrow, args: []*value{m, args[1], args[2]}})}
 	}
-	return t.call(e, name, args)
+	return t.inline(at, name, args)
 }
