@@ -84,6 +84,14 @@ func BenchmarkRows(b *testing.B) {
 			{"Narrow", 2304, func() { t.F32.Narrow(p, wide) }},
 			{"Widen", 2304, func() { t.F32.Widen(wide, p) }},
 			{"Sub", 2304, func() { t.F32.Sub.VV(p, m, v) }},
+			{"Exp", 2304, func() { t.F32.Exp(p, m) }},
+			{"Expm1", 2304, func() { t.F32.Expm1(p, m) }},
+			{"Log", 2304, func() { t.F32.Log(p, m) }},
+			{"Sin", 2304, func() { t.F32.Sin(p, m) }},
+			{"Tanh", 2304, func() { t.F32.Tanh(p, m) }},
+			{"Sigmoid", 2304, func() { t.F32.Sigmoid(p, m) }},
+			{"Softplus", 2304, func() { t.F32.Softplus(p, m) }},
+			{"Erf", 2304, func() { t.F32.Erf(p, m) }},
 		} {
 			b.Run(t.Name+"/"+c.name, func(b *testing.B) {
 				ns := best(c.run)

@@ -59,6 +59,15 @@ var Generic = Table{
 		Equal:      Binary32{VV: equal32VVGeneric, VS: equal32VSGeneric, SV: equal32SVGeneric},
 		FMA:        Ternary32{VVV: fma32VVVGeneric, VVS: fma32VVSGeneric, VSV: fma32VSVGeneric, VSS: fma32VSSGeneric},
 		Where:      Ternary32{VVV: pick32VVVGeneric, VVS: pick32VVSGeneric, VSV: pick32VSVGeneric, VSS: pick32VSSGeneric},
+		Exp:        exp32Generic,
+		Expm1:      expm132Generic,
+		Log:        log32Generic,
+		Sin:        sin32Generic,
+		Cos:        cos32Generic,
+		Tanh:       tanh32Generic,
+		Sigmoid:    sigmoid32Generic,
+		Softplus:   softplus32Generic,
+		Erf:        erf32Generic,
 		Adam:       adam32Generic,
 		Dense:      denseGeneric,
 		DenseAdd:   denseAddGeneric,
@@ -803,6 +812,69 @@ func pick32VSSGeneric(dst []float32, a []float32, b float32, c float32) {
 	a = a[:len(dst)]
 	for i := range dst {
 		dst[i] = pick32(a[i], b, c)
+	}
+}
+
+func exp32Generic(dst []float32, a []float32) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = exp32(a[i])
+	}
+}
+
+func expm132Generic(dst []float32, a []float32) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = expm132(a[i])
+	}
+}
+
+func log32Generic(dst []float32, a []float32) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = log32(a[i])
+	}
+}
+
+func sin32Generic(dst []float32, a []float32) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = sin32(a[i])
+	}
+}
+
+func cos32Generic(dst []float32, a []float32) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = cos32(a[i])
+	}
+}
+
+func tanh32Generic(dst []float32, a []float32) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = tanh32(a[i])
+	}
+}
+
+func sigmoid32Generic(dst []float32, a []float32) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = sigmoid32(a[i])
+	}
+}
+
+func softplus32Generic(dst []float32, a []float32) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = softplus32(a[i])
+	}
+}
+
+func erf32Generic(dst []float32, a []float32) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = erf32(a[i])
 	}
 }
 

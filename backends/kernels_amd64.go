@@ -60,6 +60,15 @@ var tableAVX2 = Table{
 		Equal:      Binary32{VV: equal32VVAVX2, VS: equal32VSAVX2, SV: equal32SVAVX2},
 		FMA:        Ternary32{VVV: fma32VVVAVX2, VVS: fma32VVSAVX2, VSV: fma32VSVAVX2, VSS: fma32VSSAVX2},
 		Where:      Ternary32{VVV: pick32VVVAVX2, VVS: pick32VVSAVX2, VSV: pick32VSVAVX2, VSS: pick32VSSAVX2},
+		Exp:        exp32AVX2,
+		Expm1:      expm132AVX2,
+		Log:        log32AVX2,
+		Sin:        sin32AVX2,
+		Cos:        cos32AVX2,
+		Tanh:       tanh32AVX2,
+		Sigmoid:    sigmoid32AVX2,
+		Softplus:   softplus32AVX2,
+		Erf:        erf32AVX2,
 		Adam:       adam32AVX2,
 		Dense:      denseAVX2,
 		DenseAdd:   denseAddAVX2,
@@ -128,6 +137,15 @@ var tableAVX512 = Table{
 		Equal:      Binary32{VV: equal32VVAVX512, VS: equal32VSAVX512, SV: equal32SVAVX512},
 		FMA:        Ternary32{VVV: fma32VVVAVX512, VVS: fma32VVSAVX512, VSV: fma32VSVAVX512, VSS: fma32VSSAVX512},
 		Where:      Ternary32{VVV: pick32VVVAVX512, VVS: pick32VVSAVX512, VSV: pick32VSVAVX512, VSS: pick32VSSAVX512},
+		Exp:        exp32AVX512,
+		Expm1:      expm132AVX512,
+		Log:        log32AVX512,
+		Sin:        sin32AVX512,
+		Cos:        cos32AVX512,
+		Tanh:       tanh32AVX512,
+		Sigmoid:    sigmoid32AVX512,
+		Softplus:   softplus32AVX512,
+		Erf:        erf32AVX512,
 		Adam:       adam32AVX512,
 		Dense:      denseAVX512,
 		DenseAdd:   denseAddAVX512,
@@ -2018,6 +2036,159 @@ func pick32VSSAVX2(dst []float32, a []float32, b float32, c float32) {
 	var aTail [16]float32
 	copy(aTail[:], a[whole:])
 	pick32VSSAVX2Vectors(&dstTail[0], &aTail[0], b, c, 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func exp32AVX2(dst []float32, a []float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		exp32AVX2Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	exp32AVX2Vectors(&dstTail[0], &aTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func expm132AVX2(dst []float32, a []float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		expm132AVX2Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	expm132AVX2Vectors(&dstTail[0], &aTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func log32AVX2(dst []float32, a []float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		log32AVX2Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	log32AVX2Vectors(&dstTail[0], &aTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func sin32AVX2(dst []float32, a []float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		sin32AVX2Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	sin32AVX2Vectors(&dstTail[0], &aTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func cos32AVX2(dst []float32, a []float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		cos32AVX2Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	cos32AVX2Vectors(&dstTail[0], &aTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func tanh32AVX2(dst []float32, a []float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		tanh32AVX2Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	tanh32AVX2Vectors(&dstTail[0], &aTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func sigmoid32AVX2(dst []float32, a []float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		sigmoid32AVX2Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	sigmoid32AVX2Vectors(&dstTail[0], &aTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func softplus32AVX2(dst []float32, a []float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		softplus32AVX2Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	softplus32AVX2Vectors(&dstTail[0], &aTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func erf32AVX2(dst []float32, a []float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		erf32AVX2Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	erf32AVX2Vectors(&dstTail[0], &aTail[0], 16)
 	copy(dst[whole:], dstTail[:])
 }
 
@@ -3926,6 +4097,159 @@ func pick32VSSAVX512(dst []float32, a []float32, b float32, c float32) {
 	copy(dst[whole:], dstTail[:])
 }
 
+func exp32AVX512(dst []float32, a []float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		exp32AVX512Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	exp32AVX512Vectors(&dstTail[0], &aTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func expm132AVX512(dst []float32, a []float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		expm132AVX512Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	expm132AVX512Vectors(&dstTail[0], &aTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func log32AVX512(dst []float32, a []float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		log32AVX512Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	log32AVX512Vectors(&dstTail[0], &aTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func sin32AVX512(dst []float32, a []float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		sin32AVX512Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	sin32AVX512Vectors(&dstTail[0], &aTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func cos32AVX512(dst []float32, a []float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		cos32AVX512Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	cos32AVX512Vectors(&dstTail[0], &aTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func tanh32AVX512(dst []float32, a []float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		tanh32AVX512Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	tanh32AVX512Vectors(&dstTail[0], &aTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func sigmoid32AVX512(dst []float32, a []float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		sigmoid32AVX512Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	sigmoid32AVX512Vectors(&dstTail[0], &aTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func softplus32AVX512(dst []float32, a []float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		softplus32AVX512Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	softplus32AVX512Vectors(&dstTail[0], &aTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func erf32AVX512(dst []float32, a []float32) {
+	n := len(dst)
+	a = a[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		erf32AVX512Vectors(&dst[0], &a[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var aTail [16]float32
+	copy(aTail[:], a[whole:])
+	erf32AVX512Vectors(&dstTail[0], &aTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
 func adam32AVX512(p []float32, m []float32, v []float32, gradient []float32, first float32, second float32, size float32, correction float32, epsilon float32, decay float32) {
 	n := len(p)
 	m, v, gradient = m[:n], v[:n], gradient[:n]
@@ -4266,6 +4590,33 @@ func pick32VSVAVX2Vectors(dst *float32, a *float32, b float32, c *float32, n int
 func pick32VSSAVX2Vectors(dst *float32, a *float32, b float32, c float32, n int)
 
 //go:noescape
+func exp32AVX2Vectors(dst *float32, a *float32, n int)
+
+//go:noescape
+func expm132AVX2Vectors(dst *float32, a *float32, n int)
+
+//go:noescape
+func log32AVX2Vectors(dst *float32, a *float32, n int)
+
+//go:noescape
+func sin32AVX2Vectors(dst *float32, a *float32, n int)
+
+//go:noescape
+func cos32AVX2Vectors(dst *float32, a *float32, n int)
+
+//go:noescape
+func tanh32AVX2Vectors(dst *float32, a *float32, n int)
+
+//go:noescape
+func sigmoid32AVX2Vectors(dst *float32, a *float32, n int)
+
+//go:noescape
+func softplus32AVX2Vectors(dst *float32, a *float32, n int)
+
+//go:noescape
+func erf32AVX2Vectors(dst *float32, a *float32, n int)
+
+//go:noescape
 func adam32AVX2Vectors(p *float32, m *float32, v *float32, gradient *float32, first float32, second float32, size float32, correction float32, epsilon float32, decay float32, n int)
 
 //go:noescape
@@ -4602,6 +4953,33 @@ func pick32VSVAVX512Vectors(dst *float32, a *float32, b float32, c *float32, n i
 
 //go:noescape
 func pick32VSSAVX512Vectors(dst *float32, a *float32, b float32, c float32, n int)
+
+//go:noescape
+func exp32AVX512Vectors(dst *float32, a *float32, n int)
+
+//go:noescape
+func expm132AVX512Vectors(dst *float32, a *float32, n int)
+
+//go:noescape
+func log32AVX512Vectors(dst *float32, a *float32, n int)
+
+//go:noescape
+func sin32AVX512Vectors(dst *float32, a *float32, n int)
+
+//go:noescape
+func cos32AVX512Vectors(dst *float32, a *float32, n int)
+
+//go:noescape
+func tanh32AVX512Vectors(dst *float32, a *float32, n int)
+
+//go:noescape
+func sigmoid32AVX512Vectors(dst *float32, a *float32, n int)
+
+//go:noescape
+func softplus32AVX512Vectors(dst *float32, a *float32, n int)
+
+//go:noescape
+func erf32AVX512Vectors(dst *float32, a *float32, n int)
 
 //go:noescape
 func adam32AVX512Vectors(p *float32, m *float32, v *float32, gradient *float32, first float32, second float32, size float32, correction float32, epsilon float32, decay float32, n int)

@@ -27,6 +27,10 @@ type Table32 struct {
 	FMA                    Ternary32 // a*b + c, rounded once
 	Where                  Ternary32 // b where a is not 0, else c
 
+	Exp, Expm1, Log              Unary32
+	Sin, Cos                     Unary32
+	Tanh, Sigmoid, Softplus, Erf Unary32
+
 	// Adam is one step of an optimiser on parameters p with gradients g, which changes p and the two moments m and v:
 	// see adam32.go for the formula. first is 1 - beta1, second 1 - beta2, size the rate over 1 - beta1^step, correction
 	// 1/(1 - beta2^step), epsilon what keeps the division finite, and decay the rate times the weight decay.

@@ -134,6 +134,8 @@ var families32 = []*family{
 	single(binary("Add")), single(binary("Sub")), single(binary("Mul")), single(binary("Div")), single(binary("Min")), single(binary("Max")),
 	single(binary("Less")), single(binary("LessEqual")), single(binary("Equal")),
 	single(ternary("FMA")), single(ternary("Where")),
+	single(unary("Exp")), single(unary("Expm1")), single(unary("Log")), single(unary("Sin")), single(unary("Cos")),
+	single(unary("Tanh")), single(unary("Sigmoid")), single(unary("Softplus")), single(unary("Erf")),
 	adam(),
 }
 

@@ -1,4 +1,4 @@
-"""Prints the tables of coefficients of exp.go, log.go, trig.go, power.go, erf.go and gamma.go, with mpmath 1.3:
+"""Prints the tables of coefficients of exp.go, log.go, trig.go, power.go, erf.go and gamma.go, and of those of them in float32, with mpmath 1.3:
 
     python3 coefficients.py
 
@@ -6,6 +6,8 @@ Each is the polynomial c0 + c1 x + ... of so many coefficients that minimises th
 on an interval (Remez' exchange algorithm), rounded to float64 and printed from the highest power down, as Horner's
 scheme wants it.
 """
+
+from struct import pack, unpack
 
 from mpmath import (atanh, cos, digamma, erf, erfc, euler, exp, expm1, findroot, log, loggamma, lu_solve, matrix, mp, mpf, nstr, pi, polyval, psi, sin,
                     sqrt, zeta)
@@ -123,3 +125,26 @@ ratio = limit(lambda z: (sin(pi * sqrt(z)) / (pi * sqrt(z)) - 1) / z, [-pi ** 2 
 table("sinPi", ratio, lambda z: z / (1 + z * ratio(z)), 0, half / 2, 8)
 cosine = limit(lambda z: (cos(pi * sqrt(z)) - 1) / z, [-pi ** 2 / 2])
 table("cosPi", cosine, lambda z: z / (1 + z * cosine(z)), 0, half / 8, 7)
+
+
+def table32(name, *arguments):
+    """table, rounded to float32."""
+    coefficients, worst = remez(*arguments)
+    print("%s: error 2^%s" % (name, nstr(log(worst, 2), 4)))
+    for c in coefficients:
+        print("\t%s," % unpack("f", pack("f", float(c)))[0].hex())
+
+
+wide = 1 + mpf(2) ** -9
+edge = log(mpf(2)) / 2 * wide
+table32("exp32", exp_rest, lambda r: r * r / exp(r), -edge, edge, 5)
+table32("expm32", exp_rest, lambda r: r * r / abs(expm1(r)) if r else mpf(0), -edge, edge, 6)
+table32("log32", limit(lambda f: (log(1 + f) - f + f * f / 2) / f ** 3, [mpf(1) / 3, -mpf(1) / 4]), lambda f: f ** 3 / log(1 + f) if f else mpf(0),
+        sqrt(half) - 1, sqrt(mpf(2)) - 1, 8)
+table32("log1p32", log_rest, lambda z: z / 2, 0, mpf(1) / 9 * wide, 4)
+edge = (pi / 4 * wide) ** 2
+table32("sin32", limit(lambda z: (sin(sqrt(z)) / sqrt(z) - 1) / z, [-mpf(1) / 6, mpf(1) / 120]), lambda z: z * sqrt(z) / sin(sqrt(z)) if z else mpf(0), 0, edge, 3)
+table32("cos32", limit(lambda z: (cos(sqrt(z)) - 1 + z / 2) / z ** 2, [mpf(1) / 24, -mpf(1) / 720]), lambda z: z * z / cos(sqrt(z)), 0, edge, 3)
+ratio = limit(lambda z: erf(sqrt(z)) / sqrt(z) - 1, [2 / sqrt(pi) - 1, -2 / sqrt(pi) / 3])
+table32("erf32", ratio, lambda z: 1 / (1 + ratio(z)), 0, 1, 7)
+table32("logErfc32", lambda a: log(erfc(a)), lambda a: erfc(a) / erf(a), 1, 4, 7)
