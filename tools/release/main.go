@@ -128,7 +128,7 @@ func build(dir, version, system, arch string) ([]byte, error) {
 	}
 	defer os.RemoveAll(work)
 	name := filepath.Join(work, "infer")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w -X "+variable+"="+version, "-o", name, "./cmd/infer")
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=true", "-ldflags", "-s -w -X "+variable+"="+version, "-o", name, "./cmd/infer")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+system, "GOARCH="+arch, "GOAMD64=v1", "GOARM64=v8.0", "GOWORK=off", "GOFLAGS=")
 	if output, err := cmd.CombinedOutput(); err != nil {
