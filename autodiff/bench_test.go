@@ -28,6 +28,21 @@ func gradientProgram(t testing.TB, f func(x Value) Value, shape ...int) *Program
 	return p
 }
 
+// bestStep reports the shortest of many short runs of f in ns, and what of it is the kernels', if their ns are known.
+func bestStep(b *testing.B, f func()) {
+	f()
+	shortest := time.Hour
+	for range b.N {
+		start := time.Now()
+		for range 10 {
+			f()
+		}
+		shortest = min(shortest, time.Since(start)/10)
+	}
+	b.ReportMetric(float64(shortest.Nanoseconds()), "ns/step")
+	b.ReportMetric(0, "ns/op")
+}
+
 // best reports the shortest of many short runs of f, in ns for each of n particles: others use the machine too.
 func best(b *testing.B, n int, f func()) {
 	f()

@@ -240,10 +240,7 @@ func (c *rowCompiler) moment(id int) int {
 
 // copyMatrix copies the rows of a shared matrix between strides.
 func (c *rowCompiler) copyMatrix(phase int, dst, from rowPlace, shape []int) {
-	for i := range shape[0] {
-		c.add(phase, rowInstruction{kind: rowCopy, n: shape[1],
-			dst: rowPlace{dst.array, dst.at + i*dst.stride, shape[1]}, a: rowOperand{rowPlace: rowPlace{from.array, from.at + i*from.stride, shape[1]}}})
-	}
+	c.add(phase, rowInstruction{kind: rowCopy, rows: shape[0], n: shape[1], dst: dst, a: rowOperand{rowPlace: from}})
 }
 
 // transposeInto writes a transposed shared matrix.

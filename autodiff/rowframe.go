@@ -32,16 +32,18 @@ func (f *rowFrame) enter(p *RowProgram, first int, outputs, inputs, params [][]f
 	}
 }
 
-// numbers is n numbers from number i of row r on. CompileRows made sure that the place has them, checkRows that an array
-// does.
-func (f *rowFrame) numbers(p *rowPlace, r, n int) []float32 {
-	return unsafe.Slice((*float32)(unsafe.Add(f.bases[p.array], 4*(p.at+r*p.stride))), n)
+// at is where row r of a place begins. CompileRows made sure that the place has it, checkRows that an array does.
+func (f *rowFrame) at(p *rowPlace, r int) unsafe.Pointer {
+	return unsafe.Add(f.bases[p.array], 4*(p.at+r*p.stride))
 }
 
-// number is the one number of row r of a place.
-func (f *rowFrame) number(p *rowPlace, r int) float32 {
-	return *(*float32)(unsafe.Add(f.bases[p.array], 4*(p.at+r*p.stride)))
+// numbers is n numbers of row r of a place.
+func (f *rowFrame) numbers(p *rowPlace, r, n int) []float32 {
+	return unsafe.Slice((*float32)(f.at(p, r)), n)
 }
+
+// number is the first number of row r of a place.
+func (f *rowFrame) number(p *rowPlace, r int) float32 { return *(*float32)(f.at(p, r)) }
 
 // value is an operand that is a number, for row r.
 func (f *rowFrame) value(o *rowOperand, r int) float32 {
@@ -188,18 +190,26 @@ func (f *rowFrame) move(in *rowInstruction) {
 const few = 4
 
 func (f *rowFrame) copy(in *rowInstruction) {
+	rows := in.rows
+	if rows == 0 {
+		rows = f.rows
+	}
 	switch {
+	case in.n == 2:
+		for r := range rows {
+			*(*[2]float32)(f.at(&in.dst, r)) = *(*[2]float32)(f.at(&in.a.rowPlace, r))
+		}
 	case in.n <= few:
-		for r := range f.rows {
+		for r := range rows {
 			dst := f.numbers(&in.dst, r, in.n)
 			for j, v := range f.numbers(&in.a.rowPlace, r, in.n) {
 				dst[j] = v
 			}
 		}
 	case in.dst.stride == in.n && in.a.stride == in.n:
-		copy(f.numbers(&in.dst, 0, f.rows*in.n), f.numbers(&in.a.rowPlace, 0, f.rows*in.n))
+		copy(f.numbers(&in.dst, 0, rows*in.n), f.numbers(&in.a.rowPlace, 0, rows*in.n))
 	default:
-		for r := range f.rows {
+		for r := range rows {
 			copy(f.numbers(&in.dst, r, in.n), f.numbers(&in.a.rowPlace, r, in.n))
 		}
 	}

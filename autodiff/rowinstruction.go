@@ -51,6 +51,7 @@ type rowInstruction struct {
 	op      operation
 	form    form
 	n       int // numbers of a row
+	rows    int // 0 for those of the piece
 	inner   int
 	relu    bool
 	gated   bool

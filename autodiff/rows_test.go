@@ -149,16 +149,12 @@ func BenchmarkPerceptron(b *testing.B) {
 		in, params := numbers32(r, 100, inputs), numbers32(r, 100, m.params)
 		out := empty32(100, outputs)
 		b.Run(table.Name+"/train/100", func(b *testing.B) {
-			for b.Loop() {
-				train.Run(100, out, in, params)
-			}
+			bestStep(b, func() { train.Run(100, out, in, params) })
 		})
 		score := mustCompileRows(b, []Value{m.score}, inputs[:1], m.params)
 		in, out = numbers32(r, 256, inputs[:1]), empty32(256, []Value{m.score})
 		b.Run(table.Name+"/score/256", func(b *testing.B) {
-			for b.Loop() {
-				score.Run(256, out, in, params)
-			}
+			bestStep(b, func() { score.Run(256, out, in, params) })
 		})
 	}
 }
