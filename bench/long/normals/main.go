@@ -40,8 +40,11 @@ func main() {
 		}
 	}))
 	worst = max(worst, report(os.Stdout, "float32", collect(steps, func() func(*sums, uint64) {
-		rows := [][]float32{make([]float32, points), make([]float32, points)}
-		wide := [2][]float64{make([]float64, points), make([]float64, points)}
+		const half = points / 2 // of four numbers each, which is what a slot has
+		rows, wide := make([][]float32, 2*dim), make([][]float64, 2*dim)
+		for j := range rows {
+			rows[j], wide[j] = make([]float32, half), make([]float64, half)
+		}
 		return func(s *sums, step uint64) {
 			stream.Normal32(rows, 0, step)
 			for j, row := range rows {
@@ -51,6 +54,7 @@ func main() {
 				s.add(wide[j])
 			}
 			s.cross(wide[0], wide[1])
+			s.cross(wide[2], wide[3])
 		}
 	})))
 	if worst >= 4 {
