@@ -20,7 +20,6 @@ type machine struct {
 	Peak2  float64 `json:"peak256"`
 	Commit string  `json:"commit"`
 	Go     string  `json:"go"`
-	Load   float64 `json:"foreign"` // CPUs in use by others before the first run
 }
 
 func (m machine) String() string {
