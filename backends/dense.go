@@ -26,7 +26,7 @@ func (m Matrix) At(i, j int) float32 { return m.Data[i*m.Stride+j*m.Step] }
 const DenseWidth = 16
 
 // check panics if a matrix reaches beyond its numbers.
-func (m Matrix) check(name string) {
+func (m *Matrix) check(name string) {
 	if m.Rows < 0 || m.Columns < 0 || m.Stride < 0 || m.Step < 0 {
 		panic(fmt.Sprintf("backends: %s has %d rows of stride %d and %d columns of step %d: a negative number", name, m.Rows, m.Stride, m.Columns, m.Step))
 	}
@@ -36,7 +36,7 @@ func (m Matrix) check(name string) {
 }
 
 // checkProduct panics if y = x w has no meaning, or columns that do not fill vectors.
-func checkProduct(y, x, w Matrix) {
+func checkProduct(y, x, w *Matrix) {
 	y.check("the result")
 	x.check("the left matrix")
 	w.check("the right matrix")
@@ -52,7 +52,7 @@ func checkProduct(y, x, w Matrix) {
 func relu32(x float32) float32 { return where32(x < 0, 0, x) }
 
 func denseGeneric(y, x, w Matrix, bias []float32, relu bool) {
-	checkProduct(y, x, w)
+	checkProduct(&y, &x, &w)
 	if y.Columns == 0 {
 		return
 	}
@@ -73,7 +73,7 @@ func denseGeneric(y, x, w Matrix, bias []float32, relu bool) {
 }
 
 func denseAddGeneric(y, x, w Matrix) {
-	checkProduct(y, x, w)
+	checkProduct(&y, &x, &w)
 	if y.Columns == 0 {
 		return
 	}
@@ -83,7 +83,7 @@ func denseAddGeneric(y, x, w Matrix) {
 }
 
 func denseGatedGeneric(y, x, w, gate Matrix) {
-	checkGate(y, gate)
+	checkGate(&y, &gate)
 	denseGeneric(y, x, w, nil, false)
 	for i := range y.Rows {
 		for j := range y.Columns {
@@ -93,7 +93,7 @@ func denseGatedGeneric(y, x, w, gate Matrix) {
 	}
 }
 
-func checkGate(y, gate Matrix) {
+func checkGate(y, gate *Matrix) {
 	gate.check("the gate")
 	if gate.Rows != y.Rows || gate.Columns != y.Columns || gate.Columns > 0 && gate.Step != 1 {
 		panic(fmt.Sprintf("backends: a gate of %d x %d numbers and step %d for a result of %d x %d", gate.Rows, gate.Columns, gate.Step, y.Rows, y.Columns))

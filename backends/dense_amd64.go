@@ -5,7 +5,8 @@ package backends
 import "unsafe"
 
 // denseJob is what a dense kernel is told: c = start + a b, with strides and steps in bytes. The last fields are for the
-// kernel itself.
+// kernel itself. Jobs are filled in place, field by field: to copy one right after it was written would cost more than a
+// small product.
 type denseJob struct {
 	c, a, b, bias, gate                          unsafe.Pointer
 	strideC, strideA, stepA, strideB, strideGate int
@@ -15,67 +16,69 @@ type denseJob struct {
 	_                                            [6]uintptr
 }
 
-func newJob(y, x, w Matrix) denseJob {
+func (job *denseJob) product(y, x, w *Matrix) {
 	checkProduct(y, x, w)
-	return denseJob{
-		c: pointer(y), a: pointer(x), b: pointer(w),
-		strideC: 4 * y.Stride, strideA: 4 * x.Stride, stepA: 4 * x.Step, strideB: 4 * w.Stride,
-		rows: y.Rows, inner: x.Columns, columns: y.Columns,
-	}
+	job.c, job.strideC = pointer(y), 4*y.Stride
+	job.a, job.strideA, job.stepA = pointer(x), 4*x.Stride, 4*x.Step
+	job.b, job.strideB = pointer(w), 4*w.Stride
+	job.rows, job.inner, job.columns = y.Rows, x.Columns, y.Columns
 }
 
-func pointer(m Matrix) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(m.Data)) }
+func pointer(m *Matrix) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(m.Data)) }
 
-func jobDense(y, x, w Matrix, bias []float32, relu bool) denseJob {
-	job := newJob(y, x, w)
+func (job *denseJob) dense(y, x, w *Matrix, bias []float32, relu bool) {
+	job.product(y, x, w)
 	if bias != nil {
 		job.bias, job.start = unsafe.Pointer(unsafe.SliceData(bias[:y.Columns])), 1
 	}
 	if relu {
 		job.finish = 1
 	}
-	return job
 }
 
-func jobDenseAdd(y, x, w Matrix) denseJob {
-	job := newJob(y, x, w)
+func (job *denseJob) add(y, x, w *Matrix) {
+	job.product(y, x, w)
 	job.start = 2
-	return job
 }
 
-func jobDenseGated(y, x, w, gate Matrix) denseJob {
+func (job *denseJob) gated(y, x, w, gate *Matrix) {
 	checkGate(y, gate)
-	job := newJob(y, x, w)
+	job.product(y, x, w)
 	job.gate, job.strideGate, job.finish = pointer(gate), 4*gate.Stride, 2
-	return job
 }
 
 func denseAVX2(y, x, w Matrix, bias []float32, relu bool) {
-	job := jobDense(y, x, w, bias, relu)
+	var job denseJob
+	job.dense(&y, &x, &w, bias, relu)
 	denseAVX2Kernel(&job)
 }
 
 func denseAddAVX2(y, x, w Matrix) {
-	job := jobDenseAdd(y, x, w)
+	var job denseJob
+	job.add(&y, &x, &w)
 	denseAVX2Kernel(&job)
 }
 
 func denseGatedAVX2(y, x, w, gate Matrix) {
-	job := jobDenseGated(y, x, w, gate)
+	var job denseJob
+	job.gated(&y, &x, &w, &gate)
 	denseAVX2Kernel(&job)
 }
 
 func denseAVX512(y, x, w Matrix, bias []float32, relu bool) {
-	job := jobDense(y, x, w, bias, relu)
+	var job denseJob
+	job.dense(&y, &x, &w, bias, relu)
 	denseAVX512Kernel(&job)
 }
 
 func denseAddAVX512(y, x, w Matrix) {
-	job := jobDenseAdd(y, x, w)
+	var job denseJob
+	job.add(&y, &x, &w)
 	denseAVX512Kernel(&job)
 }
 
 func denseGatedAVX512(y, x, w, gate Matrix) {
-	job := jobDenseGated(y, x, w, gate)
+	var job denseJob
+	job.gated(&y, &x, &w, &gate)
 	denseAVX512Kernel(&job)
 }

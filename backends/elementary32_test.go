@@ -30,7 +30,7 @@ func ulps32(got float32, exact float64) float64 {
 	switch {
 	case math.Float32bits(got) == math.Float32bits(want), got != got && want != want:
 		return 0
-	case math.IsNaN(float64(got)-exact), math.IsInf(float64(want), 0), got == 0 && math.Signbit(float64(got)) != math.Signbit(exact):
+	case math.IsNaN(float64(got) - exact), math.IsInf(float64(want), 0), got == 0 && math.Signbit(float64(got)) != math.Signbit(exact):
 		return math.Inf(1)
 	}
 	_, e := math.Frexp(exact)

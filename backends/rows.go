@@ -4,7 +4,7 @@ import "fmt"
 
 // Kernels on rows of float32 that turn them into columns, sum them, or change their precision.
 
-func checkThin(y, x, w Matrix) {
+func checkThin(y, x, w *Matrix) {
 	y.check("the result")
 	x.check("the left matrix")
 	w.check("the right matrix")
@@ -17,11 +17,11 @@ func checkThin(y, x, w Matrix) {
 }
 
 func denseThinGeneric(y, x, w Matrix, bias []float32) {
-	checkThin(y, x, w)
-	thinRows(y, x, w, bias)
+	checkThin(&y, &x, &w)
+	thinRows(&y, &x, &w, bias)
 }
 
-func thinRows(y, x, w Matrix, bias []float32) {
+func thinRows(y, x, w *Matrix, bias []float32) {
 	for o := range y.Rows {
 		for r := range y.Columns {
 			var sum float32
@@ -36,7 +36,7 @@ func thinRows(y, x, w Matrix, bias []float32) {
 	}
 }
 
-func checkSums(sums []float32, x Matrix) {
+func checkSums(sums []float32, x *Matrix) {
 	x.check("the matrix")
 	if len(sums) < x.Columns || x.Columns%DenseWidth != 0 || x.Columns > 0 && x.Step != 1 {
 		panic(fmt.Sprintf("backends: %d sums of %d columns with step %d: want as many, a multiple of %d, and a step of 1", len(sums), x.Columns, x.Step, DenseWidth))
@@ -44,7 +44,7 @@ func checkSums(sums []float32, x Matrix) {
 }
 
 func columnSumsGeneric(sums []float32, x Matrix) {
-	checkSums(sums, x)
+	checkSums(sums, &x)
 	for i := range x.Rows {
 		for j := range x.Columns {
 			sums[j] += x.At(i, j)
@@ -52,7 +52,7 @@ func columnSumsGeneric(sums []float32, x Matrix) {
 	}
 }
 
-func checkTranspose(dst, src Matrix) {
+func checkTranspose(dst, src *Matrix) {
 	dst.check("the result")
 	src.check("the matrix")
 	if dst.Rows != src.Columns || dst.Columns != src.Rows {
@@ -61,12 +61,15 @@ func checkTranspose(dst, src Matrix) {
 }
 
 func transposeGeneric(dst, src Matrix) {
-	checkTranspose(dst, src)
-	transposeFrom(dst, src, 0, 0)
+	checkTranspose(&dst, &src)
+	transposeFrom(&dst, &src, 0, 0)
 }
 
 // transposeFrom copies what lies below a row or right of a column of src.
-func transposeFrom(dst, src Matrix, row, column int) {
+func transposeFrom(dst, src *Matrix, row, column int) {
+	if row == src.Rows && column == src.Columns {
+		return
+	}
 	for i := range src.Rows {
 		from := 0
 		if i < row {

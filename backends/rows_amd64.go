@@ -7,60 +7,70 @@ import "unsafe"
 // rowTile is the number of rows that the kernels of this file take at a time.
 const rowTile = 16
 
-// thinJobs are the jobs of whole tiles of rows and, if more rows are left, of a last tile that overlaps the one before, which
-// changes no number. Fewer rows than a tile are done in Go, and no job is left.
-func thinJobs(y, x, w Matrix, bias []float32) (jobs [2]denseJob) {
+// thin is the job of a thin product. Its kernel does whole tiles of rows.
+func (job *denseJob) thin(y, x, w *Matrix, bias []float32) {
 	checkThin(y, x, w)
-	if x.Rows < rowTile || x.Columns == 0 {
-		thinRows(y, x, w, bias)
-		return jobs
-	}
-	jobs[0] = denseJob{
-		c: pointer(y), a: pointer(x), b: pointer(w),
-		strideC: 4 * y.Stride, strideA: 4 * x.Stride, strideB: 4 * w.Stride,
-		rows: x.Rows, inner: x.Columns, columns: y.Rows,
-	}
+	job.c, job.strideC = pointer(y), 4*y.Stride
+	job.a, job.strideA = pointer(x), 4*x.Stride
+	job.b, job.strideB = pointer(w), 4*w.Stride
+	job.rows, job.inner, job.columns = x.Rows, x.Columns, y.Rows
 	if bias != nil {
-		jobs[0].bias, jobs[0].start = unsafe.Pointer(unsafe.SliceData(bias[:y.Rows])), 1
+		job.bias, job.start = unsafe.Pointer(unsafe.SliceData(bias[:y.Rows])), 1
 	}
-	if x.Rows%rowTile > 0 {
-		jobs[1] = jobs[0]
-		jobs[1].rows = rowTile
-		jobs[1].a = unsafe.Add(jobs[1].a, (x.Rows-rowTile)*jobs[1].strideA)
-		jobs[1].c = unsafe.Add(jobs[1].c, 4*(x.Rows-rowTile))
-	}
-	return jobs
 }
 
-func sums(sums []float32, x Matrix) denseJob {
+// thinRest makes the job that of the rows left over: the tile of the last rows, which does some of them again and so
+// changes no number. Fewer rows than a tile are done in Go. It says whether the kernel has something to do.
+func (job *denseJob) thinRest(y, x, w *Matrix, bias []float32) bool {
+	if x.Rows < rowTile {
+		thinRows(y, x, w, bias)
+		return false
+	}
+	job.rows, job.columns = rowTile, y.Rows
+	job.a = unsafe.Add(job.a, (x.Rows-rowTile)*job.strideA)
+	job.c = unsafe.Add(job.c, 4*(x.Rows-rowTile))
+	return x.Rows%rowTile > 0
+}
+
+func (job *denseJob) sums(sums []float32, x *Matrix) {
 	checkSums(sums, x)
-	return denseJob{c: unsafe.Pointer(unsafe.SliceData(sums)), b: pointer(x), strideB: 4 * x.Stride, inner: x.Rows, columns: x.Columns}
+	job.c = unsafe.Pointer(unsafe.SliceData(sums))
+	job.b, job.strideB = pointer(x), 4*x.Stride
+	job.inner, job.columns = x.Rows, x.Columns
 }
 
-// transposeTiles is the job for the part of a matrix that the kernel can do, from row 0 to row and column 0 to column.
-func transposeTiles(dst, src Matrix) (job denseJob, row, column int) {
+// transpose is the job for the part of a matrix that the kernel can do, from row 0 to row and column 0 to column.
+func (job *denseJob) transpose(dst, src *Matrix) (row, column int) {
 	checkTranspose(dst, src)
 	if dst.Step == 1 && src.Step == 1 {
 		row, column = src.Rows&^(rowTile-1), src.Columns&^3
 	}
-	return denseJob{c: pointer(dst), a: pointer(src), strideC: 4 * dst.Stride, strideA: 4 * src.Stride, rows: row, inner: column}, row, column
+	job.c, job.strideC = pointer(dst), 4*dst.Stride
+	job.a, job.strideA = pointer(src), 4*src.Stride
+	job.rows, job.inner = row, column
+	return row, column
 }
 
 func denseThinAVX2(y, x, w Matrix, bias []float32) {
-	jobs := thinJobs(y, x, w, bias)
-	denseThinAVX2Kernel(&jobs[0])
-	denseThinAVX2Kernel(&jobs[1])
+	var job denseJob
+	job.thin(&y, &x, &w, bias)
+	denseThinAVX2Kernel(&job)
+	if job.thinRest(&y, &x, &w, bias) {
+		denseThinAVX2Kernel(&job)
+	}
 }
 
 func columnSumsAVX2(s []float32, x Matrix) {
-	job := sums(s, x)
+	var job denseJob
+	job.sums(s, &x)
 	columnSumsAVX2Kernel(&job)
 }
 
 func transposeAVX2(dst, src Matrix) {
-	job, row, column := transposeTiles(dst, src)
+	var job denseJob
+	row, column := job.transpose(&dst, &src)
 	transposeAVX2Kernel(&job)
-	transposeFrom(dst, src, row, column)
+	transposeFrom(&dst, &src, row, column)
 }
 
 func narrowAVX2(dst []float32, src []float64) {
@@ -82,20 +92,25 @@ func widenAVX2(dst []float64, src []float32) {
 }
 
 func denseThinAVX512(y, x, w Matrix, bias []float32) {
-	jobs := thinJobs(y, x, w, bias)
-	denseThinAVX512Kernel(&jobs[0])
-	denseThinAVX512Kernel(&jobs[1])
+	var job denseJob
+	job.thin(&y, &x, &w, bias)
+	denseThinAVX512Kernel(&job)
+	if job.thinRest(&y, &x, &w, bias) {
+		denseThinAVX512Kernel(&job)
+	}
 }
 
 func columnSumsAVX512(s []float32, x Matrix) {
-	job := sums(s, x)
+	var job denseJob
+	job.sums(s, &x)
 	columnSumsAVX512Kernel(&job)
 }
 
 func transposeAVX512(dst, src Matrix) {
-	job, row, column := transposeTiles(dst, src)
+	var job denseJob
+	row, column := job.transpose(&dst, &src)
 	transposeAVX512Kernel(&job)
-	transposeFrom(dst, src, row, column)
+	transposeFrom(&dst, &src, row, column)
 }
 
 func narrowAVX512(dst []float32, src []float64) {
