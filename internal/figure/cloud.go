@@ -135,3 +135,6 @@ func counted(n int, thing string) string {
 	}
 	return grouped(n) + " " + thing + "s"
 }
+
+// ofAll is a part of a number of things: 3 of 625.
+func ofAll(n, all int) string { return grouped(n) + " of " + grouped(all) }

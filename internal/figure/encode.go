@@ -17,8 +17,10 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// encoders write a sheet in each format, and use it up.
-var encoders = map[string]func(w io.Writer, s *sheet) error{
+// encoder writes a sheet in a format, and uses it up.
+type encoder func(w io.Writer, s *sheet) error
+
+var encoders = map[string]encoder{
 	"png": encodePNG,
 	"svg": encodeSVG,
 	"pdf": encodePDF,
@@ -39,7 +41,8 @@ func (s *sheet) play(canvas vg.CanvasSizer) {
 	}
 }
 
-func encodePNG(w io.Writer, s *sheet) error {
+// pixels is the whole sheet as an image.
+func pixels(s *sheet) stddraw.Image {
 	width, height := s.size()
 	canvas := vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(dpi))
 	img := canvas.Image()
@@ -48,8 +51,12 @@ func encodePNG(w io.Writer, s *sheet) error {
 		s.under = nil
 	}
 	s.play(canvas)
+	return img
+}
+
+func encodePNG(w io.Writer, s *sheet) error {
 	var file bytes.Buffer
-	if err := png.Encode(&file, img); err != nil {
+	if err := png.Encode(&file, pixels(s)); err != nil {
 		return err
 	}
 	_, err := w.Write(withDensity(file.Bytes()))

@@ -2,156 +2,189 @@ package figure
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"math"
-	"slices"
 
-	"github.com/scorefield/infer/density"
 	"github.com/scorefield/infer/lanes"
+	"github.com/scorefield/infer/score"
 )
 
-// field is log p on a grid of the plane, nx by ny nodes, the corners of the windows among them.
-type field struct {
-	nx, ny int
-	logp   []float64 // row by row, from the lowest y up
-	top    float64   // the largest finite log p, of the draws too
-	depth  float64   // so far below top the shading ends
+// FieldSpec says what a figure of a score in the plane shows.
+type FieldSpec struct {
+	// Title stands above the figure; it may be empty. What does not fit is cut.
+	Title string
+	// Names of the two coordinates; a missing or empty one is x0 or x1.
+	Names []string
+	// Learned is the score drawn, of dimension 2.
+	Learned score.Fn
+	// True is what Learned should be, drawn beside it with the difference; nil is not known.
+	True score.Fn
+	// Points are draws or data: the axes show their bulk, they are marked faintly, and they are where the error
+	// is measured. Without them (nil) the axes run from -5 to 5, and the error is measured where the arrows are.
+	Points *lanes.Block
 }
 
 const (
-	// Nodes along the longer side: about three pixels apart.
-	mostNodes = 400
-	// Points a call: enough for a plug-in, few enough to be cancelled between two calls.
-	callPoints = 4096
-	// The shading reaches down to where this share of the mass lies above.
-	shadedMass = 0.999
-	// It is at least and at most so deep.
-	leastDepth, mostDepth = 3, 60
+	// A sheet with a row of panels, for the width of a page: 20.3 cm.
+	wideSheet  = 2400
+	fieldGap   = 44               // pixels between panels
+	panelHead  = nameHeight + 24  // for the name of a panel above its frame
+	noteSpace  = smallHeight + 22 // for a line of text below the axes
+	noteGap    = 22               // between the axes and these lines
+	difference = "learned " + minus + " true"
 )
 
-// newField evaluates the density over the windows of a cloud. A nil field is a density without one finite value.
-func newField(ctx context.Context, d density.Density, c *cloud, nx, ny int) (*field, error) {
-	f := &field{nx: nx, ny: ny, logp: make([]float64, nx*ny), top: math.Inf(-1)}
-	node := func(k, j int) float64 {
-		w, count, i := c.windows[j], nx, k%nx
-		if j == 1 {
-			count, i = ny, k/nx
-		}
-		return w.lo + w.width()*(float64(i)/float64(count-1))
+// Field writes the figure of a score in the plane to w, as arrows on a regular grid. The format is one of
+// [Formats].
+//
+// An arrow is centred on its point and has the direction in which the score moves a point on these axes. Its
+// length and its colour go with the square root of the norm, so that a field is seen where it is weak, too.
+// The longest arrow has the largest norm, or twice the norm that 95 % of the arrows do not exceed if that is
+// less: norms beyond it are drawn like it, and counted. A score of 0 is a dot.
+//
+// A true score makes two further panels on the same scale, itself and the difference of the two, and a line
+// with the error: the root of the mean, over the points, of the squared norm of the difference; the same of the
+// true score; and the quotient of the two. Every finite point counts, inside the axes or not; of more than
+// 10,000 every second, third, ... does. Without points the places of the arrows count, all the same.
+//
+// A vector with a NaN or an infinity is left out, of the error too, and counted in words. A score or points of
+// another dimension than 2, an unknown format, a cancelled ctx, and what a score or w return are errors. Nothing
+// is written to w before the figure is complete.
+func Field(ctx context.Context, w io.Writer, format string, spec FieldSpec) error {
+	encode, err := encoderOf(format)
+	if err != nil {
+		return err
 	}
-	if err := evaluate(ctx, d, f.logp, 2, node); err != nil {
-		return nil, err
+	s, err := vectors(ctx, spec)
+	if err != nil {
+		return err
 	}
-	// A ridge narrower than the grid is found by the draws.
-	step := c.finite()/mostMarks + 1
-	atDraws := make([]float64, (c.finite()+step-1)/step)
-	draw := func(k, j int) float64 { return c.columns[j][k*step] }
-	if err := evaluate(ctx, d, atDraws, 2, draw); err != nil {
-		return nil, err
-	}
-	for _, values := range [][]float64{f.logp, atDraws} {
-		for _, v := range values {
-			if v > f.top && !math.IsInf(v, 1) {
-				f.top = v
-			}
-		}
-	}
-	if math.IsInf(f.top, -1) {
-		return nil, nil
-	}
-	f.depth = min(max(math.Ceil(f.level(shadedMass)), leastDepth), mostDepth)
-	return f, nil
+	return encode(w, s)
 }
 
-// evaluate sets logp[k] to log p of the point whose coordinate j is at(k, j).
-func evaluate(ctx context.Context, d density.Density, logp []float64, dim int, at func(k, j int) float64) error {
-	for first := 0; first < len(logp); first += callPoints {
-		if err := ctx.Err(); err != nil {
-			return err
+// vectors lays out the figure of a score.
+func vectors(ctx context.Context, spec FieldSpec) (*sheet, error) {
+	points := spec.Points
+	if points == nil {
+		points = lanes.New(0, 0)
+	}
+	if err := spec.check(points); err != nil {
+		return nil, err
+	}
+	c := newCloud(points, 2, 2, spec.Names, 0.06)
+	x, y := c.windows[0], c.windows[1]
+	ratio := shape(x, y)
+	g := newGrid(x, y, ratio)
+	panels, err := panelsOf(ctx, spec, g)
+	if err != nil {
+		return nil, err
+	}
+	scale := scaleOf(panels[:min(len(panels), 2)])
+	notes := []string{scale.note(panels)}
+	if spec.True != nil {
+		m, err := measure(ctx, spec, c, g)
+		if err != nil {
+			return nil, err
 		}
-		part := logp[first:min(first+callPoints, len(logp))]
-		block := lanes.New(len(part), dim)
-		for j := range dim {
-			row := block.Row(j)
-			for k := range part {
-				row[k] = at(first+k, j)
-			}
+		notes = append(notes, m.String())
+	}
+	for _, p := range panels[:min(len(panels), 2)] {
+		if n := p.broken(); n > 0 {
+			notes = append(notes, fmt.Sprintf("%s vectors of the %s score left out, not finite", ofAll(n, len(p.x)), p.name))
 		}
-		if err := d.LogProb(ctx, part, block); err != nil {
-			return fmt.Errorf("log p of the figure's grid: %w", err)
+	}
+
+	s := &sheet{width: sheetWidth}
+	top := head(spec.Title)
+	if len(panels) > 1 {
+		s.width = wideSheet
+		top += int(math.Ceil(panelHead))
+	}
+	left := vertical(y, c.names[1], 700).width() + 30
+	right := s.width - rightRoom
+	var bar axis
+	if scale.longest > 0 {
+		bar = axis{ticks: scale.ticks(), name: "norm of the score"}
+		right = s.width - barGap - barWidth - bar.width() - barRoom
+	}
+	count := len(panels)
+	width := (right - left - (count-1)*fieldGap) / count
+	height := int(math.Round(float64(width) * ratio))
+	if height > tallest {
+		height = tallest
+		narrower := int(math.Round(float64(height) / ratio))
+		s.width -= count * (width - narrower)
+		width = narrower
+	}
+	bottom := top + height
+	s.height = bottom + int(math.Ceil(axisHeight+noteGap+float64(len(notes))*noteSpace))
+
+	marked := 0
+	for k, p := range panels {
+		in := frame{left: left + k*(width+fieldGap), top: top, bottom: bottom, x: x, y: y}
+		in.right = in.left + width
+		marked = s.scatter(in, c.columns[0], c.columns[1], faint)
+		s.arrows(in, g, p.trail, scale)
+		side := vertical(y, c.names[1], height)
+		side.hidden = k > 0
+		s.axes(in, horizontal(x, c.names[0], width), side)
+		if count > 1 {
+			s.write(float64(in.left+in.right)/2, float64(top)-panelHead+nameHeight, nameSize, standing, p.name)
 		}
+		if k == count-1 && scale.longest > 0 {
+			s.colourBar(in, window{0, 1}, bar, arrowShade)
+		}
+	}
+	s.title(spec.Title)
+	if c.total > 0 {
+		legendTop := top
+		if count > 1 {
+			legendTop -= int(panelHead)
+		}
+		s.legend(float64(left), legendTop)(round(faint), c.shown(marked, "point"))
+	}
+	base := float64(bottom) + axisHeight + noteGap
+	for k, note := range notes {
+		at := base + float64(k)*noteSpace + smallHeight
+		s.write(float64(left), at, smallSize, above, fit(smallSize, note, float64(s.width-left)-20))
+	}
+	return s, nil
+}
+
+// check tells what keeps a figure from being drawn.
+func (spec FieldSpec) check(points *lanes.Block) error {
+	if spec.Learned == nil {
+		return errors.New("a figure of a field needs a learned score, and there is none")
+	}
+	if dim := spec.Learned.Dim(); dim != 2 {
+		return fmt.Errorf("a score in %d dimensions cannot be drawn as a field: there have to be 2", dim)
+	}
+	if spec.True != nil && spec.True.Dim() != 2 {
+		return fmt.Errorf("the true score has dimension %d and the learned one 2: they have to be the same", spec.True.Dim())
+	}
+	if dim := points.Dim(); dim != 2 && dim != 0 {
+		return fmt.Errorf("the points have dimension %d and the learned score 2: they have to be the same", dim)
 	}
 	return nil
 }
 
-// level is how far below top log p falls within the given share of the mass on the grid.
-func (f *field) level(share float64) float64 {
-	below := make([]float64, 0, len(f.logp))
-	total := 0.0
-	for _, v := range f.logp {
-		if v <= f.top && f.top-v < 700 {
-			below = append(below, f.top-v)
-			total += math.Exp(v - f.top)
-		}
-	}
-	slices.Sort(below)
-	sum := 0.0
-	for _, b := range below {
-		if sum += math.Exp(-b); sum >= share*total {
-			return b
-		}
-	}
-	return 0
+// panel is one of the fields side by side.
+type panel struct {
+	name string
+	*trail
 }
 
-// finite tells a value that can be shaded from NaN and infinities.
-func finite(v float64) bool { return v-v == 0 }
-
-// paint shades the frame of a sheet by the field.
-func (s *sheet) paint(f *field, in frame) {
-	var table [1024]struct{ r, g, b uint8 }
-	for i := range table {
-		c := shade(float64(i) / float64(len(table)-1))
-		table[i].r, table[i].g, table[i].b = c.R, c.G, c.B
+// panelsOf evaluates the scores on a grid.
+func panelsOf(ctx context.Context, spec FieldSpec, g grid) ([]panel, error) {
+	learned, err := follow(ctx, spec.Learned, "learned", g.nx*g.ny, g.at)
+	if err != nil || spec.True == nil {
+		return []panel{{"learned", learned}}, err
 	}
-	type place struct {
-		node int
-		part float64 // of the way to the next node
+	truth, err := follow(ctx, spec.True, "true", g.nx*g.ny, g.at)
+	if err != nil {
+		return nil, err
 	}
-	places := func(pixels, nodes int) []place {
-		all := make([]place, pixels)
-		for k := range all {
-			at := (float64(k) + 0.5) / float64(pixels) * float64(nodes-1)
-			node := min(int(at), nodes-2)
-			all[k] = place{node, at - float64(node)}
-		}
-		return all
-	}
-	img := s.paper()
-	columns, rows := places(in.right-in.left, f.nx), places(in.bottom-in.top, f.ny)
-	for j, row := range rows {
-		y := in.bottom - 1 - j
-		low := f.logp[row.node*f.nx : (row.node+1)*f.nx]
-		high := f.logp[(row.node+1)*f.nx : (row.node+2)*f.nx]
-		at := img.PixOffset(in.left, y)
-		for _, column := range columns {
-			i := column.node
-			v := (low[i]*(1-column.part)+low[i+1]*column.part)*(1-row.part) +
-				(high[i]*(1-column.part)+high[i+1]*column.part)*row.part
-			if !finite(v) {
-				// At the edge of a support the nearest node decides.
-				near := low
-				if row.part > 0.5 {
-					near = high
-				}
-				v = near[i+int(column.part+0.5)]
-			}
-			t := 1 - (f.top-v)/f.depth
-			if t > 0 && finite(v) {
-				c := table[int(min(t, 1)*float64(len(table)-1)+0.5)]
-				img.Pix[at], img.Pix[at+1], img.Pix[at+2] = c.r, c.g, c.b
-			}
-			at += 4
-		}
-	}
+	return []panel{{"learned", learned}, {"true", truth}, {difference, learned.minus(truth)}}, nil
 }

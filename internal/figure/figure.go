@@ -48,10 +48,19 @@ type Spec struct {
 // An unknown format, a density of another dimension than the draws, a cancelled ctx, and what the density
 // or w return are errors. Nothing is written to w before the figure is complete.
 func Plot(ctx context.Context, w io.Writer, format string, spec Spec) error {
-	encode, ok := encoders[strings.ToLower(format)]
-	if !ok {
-		return fmt.Errorf("figure format %q is not known: use %s", format, list(Formats()))
+	encode, err := encoderOf(format)
+	if err != nil {
+		return err
 	}
+	s, err := layout(ctx, spec)
+	if err != nil {
+		return err
+	}
+	return encode(w, s)
+}
+
+// layout is the figure of spec before it is written.
+func layout(ctx context.Context, spec Spec) (*sheet, error) {
 	draws := spec.Draws
 	if draws == nil {
 		draws = lanes.New(0, 0)
@@ -61,35 +70,35 @@ func Plot(ctx context.Context, w io.Writer, format string, spec Spec) error {
 		dim = spec.Density.Dim()
 	}
 	if spec.Density != nil && spec.Density.Dim() != dim {
-		return fmt.Errorf("the density has dimension %d and the draws %d: they have to be the same", spec.Density.Dim(), dim)
+		return nil, fmt.Errorf("the density has dimension %d and the draws %d: they have to be the same", spec.Density.Dim(), dim)
 	}
 	if dim < 1 {
-		return fmt.Errorf("a figure of points with %d coordinates: there have to be 1 or more", dim)
+		return nil, fmt.Errorf("a figure of points with %d coordinates: there have to be 1 or more", dim)
 	}
 	margin := 0.04
 	if spec.Density != nil {
 		margin = 0.06 // the tails of the density are seen
 	}
 	cloud := newCloud(draws, dim, min(dim, mostPairs), spec.Names, margin)
-	var (
-		s   *sheet
-		err error
-	)
 	switch dim {
 	case 1:
-		s, err = line(ctx, cloud, spec)
+		return line(ctx, cloud, spec)
 	case 2:
-		s, err = plane(ctx, cloud, spec)
+		return plane(ctx, cloud, spec)
 	default:
-		s = pairs(cloud, spec.Title)
+		return pairs(cloud, spec.Title), nil
 	}
-	if err != nil {
-		return err
-	}
-	return encode(w, s)
 }
 
-// Formats lists the formats of [Plot].
+// encoderOf is the way to write a format.
+func encoderOf(format string) (encoder, error) {
+	if encode, ok := encoders[strings.ToLower(format)]; ok {
+		return encode, nil
+	}
+	return nil, fmt.Errorf("figure format %q is not known: use %s", format, list(Formats()))
+}
+
+// Formats lists the formats of figures.
 func Formats() []string { return []string{"png", "svg", "pdf"} }
 
 // FormatOf is the format that the suffix of a path names. Another suffix is an error that lists the formats.

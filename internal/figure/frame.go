@@ -1,6 +1,9 @@
 package figure
 
-import "strings"
+import (
+	"math"
+	"strings"
+)
 
 // frame is a rectangle of a sheet, in pixels from the top left corner, in which two ranges are shown.
 type frame struct {
@@ -10,6 +13,7 @@ type frame struct {
 
 const (
 	tickLength = 14 // pixels, outside the frame
+	minorTick  = 8  // of one without a label
 	tickGap    = 10 // between a tick and its label
 	nameGap    = 24 // between tick labels and the name of an axis
 	lineWidth  = 0.6
@@ -39,17 +43,32 @@ type axis struct {
 }
 
 // horizontal is an axis whose labels do not touch on so many pixels.
-func horizontal(w window, name string, pixels int) axis {
+func horizontal(w window, name string, pixels int) axis { return lying(w.ticks, w, name, pixels) }
+
+// lying is horizontal with ticks of another kind, at most so many of which have labels.
+func lying(ticker func(most int) []tick, w window, name string, pixels int) axis {
 	for most := min(max(pixels/90, 2), 9); ; most-- {
-		ticks := typeset(w.ticks(most))
-		widest := 0.0
-		for _, t := range ticks {
-			widest = max(widest, textWidth(smallSize, t.label))
-		}
-		if most <= 2 || float64(len(ticks))*(widest+40) < float64(pixels) {
+		ticks := typeset(ticker(most))
+		if most <= 2 || !touching(ticks, w, pixels) {
 			return axis{ticks: ticks, name: fit(nameSize, name, float64(pixels))}
 		}
 	}
+}
+
+// touching tells whether labels in a row are closer than a digit or two.
+func touching(ticks []tick, w window, pixels int) bool {
+	end := math.Inf(-1)
+	for _, t := range ticks {
+		if t.label == "" {
+			continue
+		}
+		middle, half := w.at(t.value)*float64(pixels), textWidth(smallSize, t.label)/2
+		if middle-half < end+40 {
+			return true
+		}
+		end = middle + half
+	}
+	return false
 }
 
 // typeset writes labels with a minus sign, which is longer than a hyphen.
@@ -61,8 +80,11 @@ func typeset(ticks []tick) []tick {
 }
 
 // vertical is an axis whose labels do not touch on so many pixels.
-func vertical(w window, name string, pixels int) axis {
-	return axis{ticks: typeset(w.ticks(min(max(pixels/100, 2), 9))), name: fit(nameSize, name, float64(pixels))}
+func vertical(w window, name string, pixels int) axis { return upright(w.ticks, name, pixels) }
+
+// upright is vertical with ticks of another kind.
+func upright(ticker func(most int) []tick, name string, pixels int) axis {
+	return axis{ticks: typeset(ticker(min(max(pixels/100, 2), 9))), name: fit(nameSize, name, float64(pixels))}
 }
 
 // width is the room a vertical axis takes beside the frame.
@@ -72,6 +94,13 @@ func (a axis) width() int {
 		widest = max(widest, textWidth(smallSize, t.label))
 	}
 	return max(int(tickLength+tickGap+widest+nameGap+nameHeight), a.room)
+}
+
+func (t tick) length() float64 {
+	if t.label == "" {
+		return minorTick
+	}
+	return tickLength
 }
 
 // axisHeight is the room a horizontal axis takes below the frame.
@@ -84,8 +113,8 @@ func (s *sheet) axes(f frame, x, y axis) {
 		[2]float64{left, bottom}, [2]float64{left, top}, [2]float64{right, top})
 	for _, t := range x.ticks {
 		at := f.across(t.value)
-		s.stroke(ink, lineWidth, [2]float64{at, bottom}, [2]float64{at, bottom + tickLength})
-		if !x.hidden {
+		s.stroke(ink, lineWidth, [2]float64{at, bottom}, [2]float64{at, bottom + t.length()})
+		if !x.hidden && t.label != "" {
 			s.write(at, bottom+tickLength+tickGap, smallSize, below, t.label)
 		}
 	}
@@ -94,8 +123,8 @@ func (s *sheet) axes(f frame, x, y axis) {
 	}
 	for _, t := range y.ticks {
 		at := f.down(t.value)
-		s.stroke(ink, lineWidth, [2]float64{left, at}, [2]float64{left - tickLength, at})
-		if !y.hidden {
+		s.stroke(ink, lineWidth, [2]float64{left, at}, [2]float64{left - t.length(), at})
+		if !y.hidden && t.label != "" {
 			s.write(left-tickLength-tickGap, at, smallSize, leftOf, t.label)
 		}
 	}

@@ -63,7 +63,7 @@ func line(ctx context.Context, c *cloud, spec Spec) (*sheet, error) {
 
 	s.title(spec.Title)
 	entry := s.legend(float64(in.left), in.top)
-	entry(area(barColour), c.shown(inside))
+	entry(area(barColour), c.shown(inside, "draw"))
 	switch {
 	case curve != nil:
 		entry(dash(onShade, curveWidth), "density, normalised on this range")

@@ -41,7 +41,7 @@ func pairs(c *cloud, heading string) *sheet {
 			s.axes(in, x, y)
 		}
 	}
-	text := c.shown(marks)
+	text := c.shown(marks, "draw")
 	if c.dim > count {
 		text += ", the first " + grouped(count) + " of " + counted(c.dim, "coordinate")
 	}

@@ -2,6 +2,7 @@ package figure
 
 import (
 	"context"
+	"image/color"
 	"math"
 )
 
@@ -19,21 +20,17 @@ const (
 // plane lays out the figure of two coordinates.
 func plane(ctx context.Context, c *cloud, spec Spec) (*sheet, error) {
 	x, y := c.windows[0], c.windows[1]
-	ratio := y.width() / x.width()
-	equal := ratio <= mostUnequal && ratio >= 1.0/mostUnequal
-	if !equal {
-		ratio = 0.8
-	}
+	ratio := shape(x, y)
 	nx, ny := mostNodes, mostNodes
 	if ratio < 1 {
 		ny = int(mostNodes * ratio)
 	} else {
 		nx = int(mostNodes / ratio)
 	}
-	var f *field
+	var f *relief
 	if spec.Density != nil {
 		var err error
-		if f, err = newField(ctx, spec.Density, c, nx, ny); err != nil {
+		if f, err = newRelief(ctx, spec.Density, c, nx, ny); err != nil {
 			return nil, err
 		}
 	}
@@ -62,27 +59,36 @@ func plane(ctx context.Context, c *cloud, spec Spec) (*sheet, error) {
 	if f != nil {
 		colour = onShade
 		s.paint(f, in)
-		s.colourBar(in, bar, f.depth)
+		s.colourBar(in, window{-f.depth, 0}, bar, shade)
 	}
 	shown := s.scatter(in, c.columns[0], c.columns[1], colour)
 	s.axes(in, horizontal(x, c.names[0], width), vertical(y, c.names[1], height))
 
 	s.title(spec.Title)
 	entry := s.legend(float64(in.left), in.top)
-	entry(round(colour), c.shown(shown))
+	entry(round(colour), c.shown(shown, "draw"))
 	if spec.Density != nil && f == nil {
 		entry(noSwatch, "log p is nowhere finite here")
 	}
 	return s, nil
 }
 
-// colourBar draws the scale of the shading right of a frame.
-func (s *sheet) colourBar(beside frame, marks axis, depth float64) {
-	in := frame{left: beside.right + barGap, top: beside.top, bottom: beside.bottom, y: window{-depth, 0}}
+// shape is the height of a frame by its width: equal scales if the windows allow it.
+func shape(x, y window) float64 {
+	ratio := y.width() / x.width()
+	if ratio <= mostUnequal && ratio >= 1.0/mostUnequal {
+		return ratio
+	}
+	return 0.8
+}
+
+// colourBar draws a scale of colours, given from 0 to 1, right of a frame.
+func (s *sheet) colourBar(beside frame, values window, marks axis, colour func(t float64) color.RGBA) {
+	in := frame{left: beside.right + barGap, top: beside.top, bottom: beside.bottom, y: values}
 	in.right = in.left + barWidth
 	img := s.paper()
 	for y := in.top; y < in.bottom; y++ {
-		c := shade((float64(in.bottom-y) - 0.5) / float64(in.bottom-in.top))
+		c := colour((float64(in.bottom-y) - 0.5) / float64(in.bottom-in.top))
 		for x := in.left; x < in.right; x++ {
 			img.SetRGBA(x, y, c)
 		}
@@ -98,14 +104,14 @@ func (s *sheet) colourBar(beside frame, marks axis, depth float64) {
 	s.writeUp(right+float64(marks.width()), (top+bottom)/2, nameSize, standing, fit(nameSize, marks.name, bottom-top))
 }
 
-// shown says of which draws the marks of a figure are.
-func (c *cloud) shown(marks int) string {
-	text := counted(c.total, "draw")
+// shown says of which draws the marks of a figure are, and calls one of them thing.
+func (c *cloud) shown(marks int, thing string) string {
+	text := counted(c.total, thing)
 	if rest := c.finite() - c.outside; marks < rest {
 		text = grouped(marks) + " of " + text
 	}
 	if c.total == 0 {
-		text = "no draws"
+		text = "no " + thing + "s"
 	}
 	for _, note := range c.notes() {
 		text += ", " + note

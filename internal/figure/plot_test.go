@@ -364,7 +364,7 @@ func TestNormalisedCurveHasArea1(t *testing.T) {
 func TestShadingReaches999PerMilleOfTheMass(t *testing.T) {
 	c := &cloud{columns: [][]float64{{0}, {0}}, windows: []window{{-6, 6}, {-6, 6}}}
 	d := formula{2, func(x []float64) float64 { return 55 - (x[0]*x[0]+x[1]*x[1])/2 }}
-	f, err := newField(context.Background(), d, c, 401, 401)
+	f, err := newRelief(context.Background(), d, c, 401, 401)
 	if err != nil {
 		t.Fatal(err)
 	}

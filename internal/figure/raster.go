@@ -15,10 +15,11 @@ var shades = [9]color.RGBA{
 }
 
 // Marks of draws: orange on a shaded density, from which it differs in hue and, at both ends of the scale,
-// in lightness; blue on white.
+// in lightness; blue on white; and pale below arrows.
 var (
 	onShade = color.NRGBA{0xf2, 0x7a, 0x1a, 0xff}
 	onWhite = color.NRGBA{0x2d, 0x49, 0x76, 0xff}
+	faint   = color.NRGBA{0xfd, 0xd5, 0xb0, 0xff}
 )
 
 // shade is the colour at t: 0 is white, 1 the darkest.

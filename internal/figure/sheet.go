@@ -77,24 +77,32 @@ func (s *sheet) point(x, y float64) vg.Point {
 
 // stroke draws a line of the given width in points through pixel coordinates.
 func (s *sheet) stroke(line color.Color, width float64, corners ...[2]float64) {
+	s.dashed(line, width, nil, corners...)
+}
+
+// dashed draws a line like stroke, broken into dashes and gaps of the given lengths in points.
+func (s *sheet) dashed(line color.Color, width float64, dashes []float64, corners ...[2]float64) {
 	s.calls = append(s.calls, func(c *draw.Canvas) {
-		path := make([]vg.Point, len(corners))
-		for i, corner := range corners {
-			path[i] = s.point(corner[0], corner[1])
+		style := draw.LineStyle{Color: line, Width: vg.Points(width)}
+		for _, d := range dashes {
+			style.Dashes = append(style.Dashes, vg.Points(d))
 		}
-		c.StrokeLines(draw.LineStyle{Color: line, Width: vg.Points(width)}, path)
+		c.StrokeLines(style, s.path(corners))
 	})
+}
+
+// path is pixel coordinates on a canvas.
+func (s *sheet) path(corners [][2]float64) []vg.Point {
+	path := make([]vg.Point, len(corners))
+	for i, corner := range corners {
+		path[i] = s.point(corner[0], corner[1])
+	}
+	return path
 }
 
 // fill colours the polygon of the given corners.
 func (s *sheet) fill(inside color.Color, corners ...[2]float64) {
-	s.calls = append(s.calls, func(c *draw.Canvas) {
-		path := make([]vg.Point, len(corners))
-		for i, corner := range corners {
-			path[i] = s.point(corner[0], corner[1])
-		}
-		c.FillPolygon(inside, path)
-	})
+	s.calls = append(s.calls, func(c *draw.Canvas) { c.FillPolygon(inside, s.path(corners)) })
 }
 
 // Alignment of text to its point: the share of its width left of it and of its height above it.
@@ -216,21 +224,27 @@ func area(colour color.Color) swatch {
 // round is the swatch of marks of draws, larger than they are.
 func round(colour color.Color) swatch {
 	return func(s *sheet, x, y float64) float64 {
-		const radius, corners = 9, 32
-		var outline [][2]float64
-		for k := range corners {
-			sin, cos := math.Sincos(2 * math.Pi * float64(k) / corners)
-			outline = append(outline, [2]float64{x + radius + radius*cos, y + radius*sin})
-		}
-		s.fill(colour, outline...)
+		const radius = 9
+		s.fill(colour, circle(x+radius, y, radius, 32)...)
 		return 2*radius + 14
 	}
 }
 
-// dash is the swatch of a curve.
-func dash(colour color.Color, width float64) swatch {
+// circle is a polygon of many corners.
+func circle(x, y, radius float64, corners int) [][2]float64 {
+	outline := make([][2]float64, corners)
+	for k := range outline {
+		sin, cos := math.Sincos(2 * math.Pi * float64(k) / float64(corners))
+		outline[k] = [2]float64{x + float64(radius*cos), y + float64(radius*sin)}
+	}
+	return outline
+}
+
+// dash is the swatch of a curve, which may be broken into dashes.
+func dash(colour color.Color, width float64, dashes ...float64) swatch {
 	return func(s *sheet, x, y float64) float64 {
-		s.stroke(colour, width, [2]float64{x, y}, [2]float64{x + 40, y})
-		return 40 + 14
+		const length = 50
+		s.dashed(colour, width, dashes, [2]float64{x, y}, [2]float64{x + length, y})
+		return length + 14
 	}
 }

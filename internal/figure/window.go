@@ -28,6 +28,13 @@ func windowOf(values []float64, margin float64) window {
 	if len(values) == 0 {
 		return window{-5, 5}
 	}
+	lo, hi := bulkOf(values, bulkTail)
+	return roomy(lo, hi, margin)
+}
+
+// bulkOf is the range of the bulk of finite values, of which there is one at least: far is the share of them at
+// each end that may be far from the rest.
+func bulkOf(values []float64, far float64) (lo, hi float64) {
 	step := (len(values) + mostSorted - 1) / mostSorted
 	sorted := make([]float64, 0, len(values)/step+1)
 	for i := 0; i < len(values); i += step {
@@ -38,15 +45,19 @@ func windowOf(values []float64, margin float64) window {
 	below := func(p float64) float64 { return sorted[int(math.Floor(p*last))] }
 	above := func(p float64) float64 { return sorted[int(math.Ceil((1-p)*last))] }
 
-	lo, hi := below(tail), above(tail)
+	lo, hi = below(tail), above(tail)
 	more := float64(stretch * (hi - lo))
 	lo, hi = lo-more, hi+more
-	if a, b := below(bulkTail), above(bulkTail); b > a {
+	if a, b := below(far), above(far); b > a {
 		reach := float64(fence * (b - a))
 		lo, hi = max(lo, a-reach), min(hi, b+reach)
 	}
-	lo, hi = max(lo, bounded(slices.Min(values))), min(hi, bounded(slices.Max(values)))
+	return max(lo, bounded(slices.Min(values))), min(hi, bounded(slices.Max(values)))
+}
 
+// roomy is the window from lo to hi, bounded numbers, with room of the given share of its width on both sides. It
+// widens a range of no width.
+func roomy(lo, hi, margin float64) window {
 	size := max(math.Abs(lo), math.Abs(hi))
 	if hi-lo <= 1e-12*size || hi-lo < 1e-300 {
 		half := size / 2
