@@ -8,6 +8,9 @@
 //	t := backends.Current()
 //	t.Exp(dst, x)               // dst[i] = e^x[i]
 //	t.FMA.VSV(dst, x, 2.5, y)   // dst[i] = x[i]*2.5 + y[i], rounded once
+//
+// The kernels of networks are in float32, in [Table.F32]: elementwise functions, and products of matrices whose rows are
+// particles. Those stand as loops in dense.go and rows.go, which state the order of their sums.
 package backends
 
 //go:generate go run -C gen .

@@ -25,6 +25,17 @@ func (m Matrix) At(i, j int) float32 { return m.Data[i*m.Stride+j*m.Step] }
 // DenseWidth is what divides the number of columns of the results of [Table32.Dense] and its relatives.
 const DenseWidth = 16
 
+// DenseGradient adds to dw and db what the gradient dy at the results of [Table32.Dense] gives at its weights and its bias:
+// x transposed times dy, and the sums of dy over the rows. db may be nil. The sums run over the rows in ascending order.
+//
+// At x itself it gives dy times the transposed weights: [Table32.Transpose], then Dense or DenseGated.
+func (t *Table32) DenseGradient(dw Matrix, db []float32, x, dy Matrix) {
+	t.DenseAdd(dw, x.Transposed(), dy)
+	if db != nil {
+		t.ColumnSums(db, dy)
+	}
+}
+
 // check panics if a matrix reaches beyond its numbers.
 func (m *Matrix) check(name string) {
 	if m.Rows < 0 || m.Columns < 0 || m.Stride < 0 || m.Step < 0 {

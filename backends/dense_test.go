@@ -2,6 +2,8 @@ package backends_test
 
 import (
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
 	"unsafe"
@@ -23,6 +25,110 @@ func aligned(n int) []float32 {
 
 func matrix(rows, columns int) backends.Matrix {
 	return backends.NewMatrix(rows, columns, aligned(rows*columns))
+}
+
+func TestDenseKernelsAllocateNothing(t *testing.T) {
+	for _, table := range backends.Available() {
+		n := newNetwork(table, 20)
+		if a := testing.AllocsPerRun(10, func() { n.forward(); n.backward() }); a != 0 {
+			t.Errorf("%s: %v allocations in a training step", table.Name, a)
+		}
+	}
+}
+
+// A training step as the layers of a network need it has the gradient that differences of its loss give.
+func TestNetworkGradient(t *testing.T) {
+	n := newNetwork(backends.Current(), 19)
+	r := rand.New(rand.NewPCG(3, 3))
+	for i := range n.parameters {
+		n.parameters[i] = float32(r.NormFloat64()) / 4
+	}
+	for i := range n.x.Data {
+		n.x.Data[i] = float32(r.NormFloat64())
+	}
+	loss := func() (sum float64) { // half the squared distance from the input
+		n.forward()
+		for i, y := range n.y.Data {
+			d := float64(y - n.x.Data[i])
+			sum += d * d / 2
+		}
+		return sum
+	}
+	loss()
+	n.backward()
+	const h = 1.0 / 4096
+	for i := range n.parameters[:len(n.parameters)-16] { // the last bias has padding, and no gradient in this test
+		p := n.parameters[i]
+		n.parameters[i] = p + h
+		above := loss()
+		n.parameters[i] = p - h
+		below := loss()
+		n.parameters[i] = p
+		if got, want := float64(n.gradients[i]), (above-below)/(2*h); math.Abs(got-want) > 0.02+0.02*math.Abs(want) {
+			t.Errorf("parameter %d: gradient %v, by differences %v", i, got, want)
+		}
+	}
+}
+
+func TestMatricesThatDoNotFitPanic(t *testing.T) {
+	short, strided := matrix(4, 32), matrix(4, 32)
+	short.Data = short.Data[:127]
+	strided.Step = 2
+	strided.Data = aligned(300)
+	negative := matrix(4, 32)
+	negative.Stride = -32
+	for _, table := range backends.Available() {
+		f := table.F32
+		for name, call := range map[string]func(){
+			"inner":         func() { f.Dense(matrix(4, 32), matrix(4, 3), matrix(2, 32), nil, false) },
+			"rows":          func() { f.Dense(matrix(4, 32), matrix(5, 3), matrix(3, 32), nil, false) },
+			"columns":       func() { f.Dense(matrix(4, 32), matrix(4, 3), matrix(3, 16), nil, false) },
+			"width":         func() { f.DenseAdd(matrix(4, 20), matrix(4, 3), matrix(3, 20)) },
+			"short result":  func() { f.DenseAdd(short, matrix(4, 3), matrix(3, 32)) },
+			"short x":       func() { f.DenseAdd(matrix(4, 16), short, matrix(32, 16)) },
+			"short w":       func() { f.DenseAdd(matrix(3, 32), matrix(3, 4), short) },
+			"short bias":    func() { f.Dense(matrix(4, 32), matrix(4, 3), matrix(3, 32), make([]float32, 31), false) },
+			"step":          func() { f.DenseAdd(strided, matrix(4, 3), matrix(3, 32)) },
+			"negative":      func() { f.DenseAdd(matrix(4, 32), matrix(4, 4), negative) },
+			"gate":          func() { f.DenseGated(matrix(4, 32), matrix(4, 3), matrix(3, 32), matrix(3, 32)) },
+			"short gate":    func() { f.DenseGated(matrix(4, 32), matrix(4, 3), matrix(3, 32), short) },
+			"thin outputs":  func() { f.DenseThin(matrix(2, 20), matrix(20, 4), matrix(3, 4), nil) },
+			"thin terms":    func() { f.DenseThin(matrix(2, 20), matrix(20, 5), matrix(2, 5), nil) },
+			"thin bias":     func() { f.DenseThin(matrix(2, 20), matrix(20, 4), matrix(2, 4), make([]float32, 1)) },
+			"few sums":      func() { f.ColumnSums(make([]float32, 31), matrix(4, 32)) },
+			"sums of step":  func() { f.ColumnSums(make([]float32, 32), strided) },
+			"transpose":     func() { f.Transpose(matrix(4, 5), matrix(4, 5)) },
+			"short numbers": func() { f.Narrow(make([]float32, 20), make([]float64, 19)) },
+		} {
+			func() {
+				defer func() {
+					if recover() == nil {
+						t.Errorf("%s, %s: no panic", table.Name, name)
+					}
+				}()
+				call()
+			}()
+		}
+	}
+}
+
+func ExampleTable32() {
+	t := backends.Current().F32
+	x := backends.NewMatrix(3, 2, []float32{1, 2, 3, 4, 5, 6}) // a row is a particle
+	w := backends.NewMatrix(2, backends.DenseWidth, make([]float32, 2*backends.DenseWidth))
+	copy(w.Data, []float32{1, -1})
+	copy(w.Data[w.Stride:], []float32{1, 1})
+	y := backends.NewMatrix(3, backends.DenseWidth, make([]float32, 3*backends.DenseWidth))
+	bias := make([]float32, backends.DenseWidth)
+	bias[1] = 0.5
+	t.Dense(y, x, w, bias, true)
+	for i := range y.Rows {
+		fmt.Println(y.At(i, 0), y.At(i, 1))
+	}
+	// Output:
+	// 3 1.5
+	// 7 1.5
+	// 11 1.5
 }
 
 // BenchmarkDense says what share of the peak of multiply-adds, measured right before, each product reaches; the best of
@@ -163,16 +269,13 @@ func (n *network) backward() {
 		n.c[3][o] = n.dy.At(o, 0)
 	}
 	n.DenseGated(n.d3, n.dy.Transposed(), n.w4, n.h3)
-	n.DenseAdd(n.g3, n.h2.Transposed(), n.d3)
-	n.ColumnSums(n.c[2], n.d3)
+	n.DenseGradient(n.g3, n.c[2], n.h2, n.d3)
 	n.Transpose(n.turned, n.w3)
 	n.DenseGated(n.d2, n.d3, n.turned, n.h2)
-	n.DenseAdd(n.g2, n.h1.Transposed(), n.d2)
-	n.ColumnSums(n.c[1], n.d2)
+	n.DenseGradient(n.g2, n.c[1], n.h1, n.d2)
 	n.Transpose(n.turned, n.w2)
 	n.DenseGated(n.d1, n.d2, n.turned, n.h1)
-	n.DenseAdd(n.g1, n.x, n.d1)
-	n.ColumnSums(n.c[0], n.d1)
+	n.DenseGradient(n.g1, n.c[0], n.x.Transposed(), n.d1)
 }
 
 // BenchmarkNetwork is a training step of 100 rows, without drawing its batch, and an evaluation of a row in blocks of 96.

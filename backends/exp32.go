@@ -40,7 +40,7 @@ var expm32Coefficients = [...]float32{
 	0x1.000000p-1,
 }
 
-// exp32 is e to the power x, within 1 ulp, subnormal results included. It is infinite above 88.7228 and 0 below -103.9721.
+// exp32 is e to the power x, within 1.1 ulp, subnormal results included. It is infinite above 88.7228 and 0 below -103.9721.
 func exp32(x float32) float32 {
 	x = where32(x < expLowest32, expLowest32, x)
 	x = where32(x > expHighest32, expHighest32, x)

@@ -6,14 +6,14 @@ import "math"
 //
 //	sin(r) = r + r^3 S(r^2),   cos(r) = 1 - r^2/2 + r^4 C(r^2).
 //
-// x - n halfPi1 is exact with a fused multiply-add, and so the remainder is right to an ulp or so.
+// x - n halfPiHigh32 is exact with a fused multiply-add, and so the remainder is right to an ulp or so.
 
 const (
-	twoOverPi32   = 0x1.45f306p-1
-	halfPi1F32    = 0x1.921fb6p+0
-	halfPi2F32    = -0x1.777a5cp-25
-	halfPi3F32    = -0x1.ee59dap-50
-	circleLimit32 = 0x1p20
+	twoOverPi32    = 0x1.45f306p-1
+	halfPiHigh32   = 0x1.921fb6p+0
+	halfPiMiddle32 = -0x1.777a5cp-25
+	halfPiLow32    = -0x1.ee59dap-50
+	circleLimit32  = 0x1p20
 )
 
 // The errors are below 2^-27.9 and 2^-32.
@@ -31,7 +31,7 @@ var (
 	}
 )
 
-// sin32 is the sine of x radians for |x| up to 2^20, within 1.6 ulp. Beyond it is NaN.
+// sin32 is the sine of x radians for |x| up to 2^20, within 1.7 ulp. Beyond it is NaN.
 func sin32(x float32) float32 {
 	s, c, n := circle32(x)
 	y := whereSign32(n<<31, c, s)
@@ -40,7 +40,7 @@ func sin32(x float32) float32 {
 	return where32(abs32(x) <= circleLimit32, y, math.Float32frombits(nanBits32))
 }
 
-// cos32 is the cosine of x radians for |x| up to 2^20, within 1.6 ulp. Beyond it is NaN.
+// cos32 is the cosine of x radians for |x| up to 2^20, within 1.9 ulp. Beyond it is NaN.
 func cos32(x float32) float32 {
 	s, c, n := circle32(x)
 	y := whereSign32(n<<31, s, c)
@@ -52,9 +52,9 @@ func cos32(x float32) float32 {
 func circle32(x float32) (sine, cosine float32, quarter uint32) {
 	t := FMA32(x, twoOverPi32, roundToInteger32)
 	n := t - roundToInteger32
-	r := FMA32(n, -halfPi1F32, x)
-	r = FMA32(n, -halfPi2F32, r)
-	r = FMA32(n, -halfPi3F32, r)
+	r := FMA32(n, -halfPiHigh32, x)
+	r = FMA32(n, -halfPiMiddle32, r)
+	r = FMA32(n, -halfPiLow32, r)
 	z := float32(r * r)
 	s := sin32Coefficients[0]
 	for i := range 2 {
