@@ -28,7 +28,7 @@ func CompileRows(outputs, inputs, params []Value) (*RowProgram, error) {
 	h, fused := fuse(g, append(roots, ids...))
 	c := &rowCompiler{
 		Graph: h, places: map[int]rowPlace{}, matrices: map[int]rowPlace{}, homes: map[int]rowPlace{},
-		copies: map[copyKey]rowPlace{}, vectors: map[int]rowPlace{}, p: &RowProgram{},
+		copies: map[copyKey]rowPlace{}, vectors: map[int]rowPlace{}, turned: map[int]rowPlace{}, p: &RowProgram{},
 	}
 	given := len(inputs)
 	return c.compile(fused[len(roots):], fused[:given], fused[given:len(roots)])
@@ -52,6 +52,7 @@ type rowCompiler struct {
 	p        *RowProgram
 	places   map[int]rowPlace     // of nodes that have been computed
 	matrices map[int]rowPlace     // of shared matrices, by rows of whole vectors
+	turned   map[int]rowPlace     // of gradients of weights, transposed
 	vectors  map[int]rowPlace     // of shared vectors, as whole vectors
 	homes    map[int]rowPlace     // where nodes are to be computed: outputs
 	copies   map[copyKey]rowPlace // of nodes, in another stride
@@ -211,6 +212,11 @@ func (c *rowCompiler) place(id int) rowPlace {
 		c.p.constants = append(c.p.constants, make([]float32, whole(n.size)-n.size)...)
 		c.places[id] = p
 		return p
+	case n.op == opView:
+		p := c.place(n.args[0])
+		p.at += n.from
+		c.places[id] = p
+		return p
 	case n.op == opTranspose && n.shared:
 		p := c.newShared(1, n.size)
 		if h, ok := c.homes[id]; ok {
@@ -224,6 +230,12 @@ func (c *rowCompiler) place(id int) rowPlace {
 	p := c.newShared(1, n.size)
 	if h, ok := c.homes[id]; ok {
 		p = h
+	}
+	if turned, ok := c.turned[id]; ok {
+		c.add(c.moment(id), rowInstruction{kind: rowTranspose, inner: n.shape[1], n: n.shape[0],
+			dst: rowPlace{p.array, p.at, n.shape[1]}, a: rowOperand{rowPlace: turned}})
+		c.places[id] = p
+		return p
 	}
 	c.copyMatrix(c.moment(id), rowPlace{p.array, p.at, n.shape[1]}, m, n.shape)
 	c.places[id] = p

@@ -47,9 +47,7 @@ func (c *rowCompiler) emit(id int) {
 	switch n.op {
 	case opInput, opParam, opConstant:
 	case opView:
-		p := c.place(n.args[0])
-		p.at += n.from
-		c.places[id] = p
+		c.place(id)
 	case opConcat:
 		c.concat(id)
 	case opGather:
@@ -78,7 +76,7 @@ func (c *rowCompiler) emit(id int) {
 	case opDenseGradient:
 		c.denseAdd(id, n.args[0], n.args[1])
 	case opSumParticles:
-		c.denseAdd(id, c.number(1), n.args[0])
+		c.columnSums(id)
 	case opSumProducts:
 		c.sumProducts(id)
 	case opDivOrZero:
@@ -139,6 +137,10 @@ func (c *rowCompiler) withPadding(id, phase int) rowPlace {
 // dense computes node id by the dense layer of node layer, and what in says beyond.
 func (c *rowCompiler) dense(id, layer int, in rowInstruction) {
 	y, phase := c.nodes[layer], c.moment(id)
+	if k := c.size(y.args[0]); narrow(y.size) && k%4 == 0 && phase == phaseEach && !in.relu && !in.gated {
+		c.denseThin(id)
+		return
+	}
 	columns := whole(y.size)
 	in.kind, in.op, in.n, in.inner = rowDense, opDense, columns, c.size(y.args[0])
 	in.a.rowPlace, in.b.rowPlace = c.place(y.args[0]), c.matrix(y.args[1])
@@ -161,6 +163,27 @@ func (c *rowCompiler) dense(id, layer int, in rowInstruction) {
 	}
 }
 
+// denseThin computes a dense layer of few outputs.
+func (c *rowCompiler) denseThin(id int) {
+	y := c.nodes[id]
+	x, w := y.args[0], y.args[1]
+	in := rowInstruction{kind: rowDenseThin, op: opDense, n: y.size, inner: c.size(x), bias: len(y.args) == 3}
+	in.a.rowPlace, in.b.rowPlace = c.place(x), c.matrix(c.Graph.transpose(w))
+	if in.bias {
+		in.c.rowPlace = c.place(y.args[2])
+	}
+	dst := c.home(id)
+	c.places[id] = dst
+	if y.size == 1 {
+		in.dst = dst
+		c.add(phaseEach, in)
+		return
+	}
+	in.dst = c.newRows(phaseEach, y.size)
+	c.add(phaseEach, in)
+	c.add(phaseEach, rowInstruction{kind: rowTurn, n: y.size, dst: dst, a: rowOperand{rowPlace: in.dst}})
+}
+
 // sums is where a sum over the particles goes: columns numbers of each of some rows, 0 at first.
 func (c *rowCompiler) sums(id, rows, columns int) (dst rowPlace, phase int) {
 	dst, ok := c.homes[id]
@@ -169,17 +192,26 @@ func (c *rowCompiler) sums(id, rows, columns int) (dst rowPlace, phase int) {
 	}
 	dst.stride = columns
 	phase = c.phase(id)
-	clearing := phase
-	if phase == phaseEach {
-		clearing = phaseBefore
-	}
-	c.add(clearing, rowInstruction{kind: rowClear, n: rows * columns, dst: dst})
+	c.clear(phase, dst, rows*columns)
 	return dst, phase
+}
+
+// clear writes zeros before a phase adds to them.
+func (c *rowCompiler) clear(phase int, dst rowPlace, n int) {
+	if phase == phaseEach {
+		phase = phaseBefore
+	}
+	c.add(phase, rowInstruction{kind: rowClear, n: n, dst: dst})
 }
 
 // denseAdd computes node id as the sum over the particles of the products of each element of x and each of df.
 func (c *rowCompiler) denseAdd(id, x, df int) {
-	columns := whole(c.size(df))
+	k, n := c.size(x), c.size(df)
+	columns := whole(n)
+	if n*whole(k) < k*columns {
+		c.denseAddTurned(id, x, df)
+		return
+	}
 	dst, phase := c.sums(id, c.size(x), columns)
 	in := rowInstruction{kind: rowDenseAdd, op: c.nodes[id].op, inner: c.size(x), n: columns, dst: dst}
 	in.a.rowPlace, in.b.rowPlace = c.rowsOf(x, phase), c.withPadding(df, phase)
@@ -187,9 +219,27 @@ func (c *rowCompiler) denseAdd(id, x, df int) {
 	if c.size(x) == 1 || columns == c.size(df) {
 		c.places[id] = rowPlace{dst.array, dst.at, c.size(id)}
 	}
-	if c.nodes[id].op == opDenseGradient {
-		c.matrices[id] = dst
-	}
+	c.matrices[id] = dst
+}
+
+// denseAddTurned is denseAdd with the result transposed, where that is less to compute.
+func (c *rowCompiler) denseAddTurned(id, x, df int) {
+	k, n := whole(c.size(x)), c.size(df)
+	phase := c.phase(id)
+	dst := c.newShared(n, k)
+	c.clear(phase, dst, n*k)
+	in := rowInstruction{kind: rowDenseAddTurned, op: opDenseGradient, inner: k, n: n, dst: dst}
+	in.a.rowPlace, in.b.rowPlace = c.withPadding(x, phase), c.rowsOf(df, phase)
+	c.add(phase, in)
+	c.turned[id] = dst
+}
+
+func (c *rowCompiler) columnSums(id int) {
+	n := c.nodes[id]
+	columns := whole(n.size)
+	dst, phase := c.sums(id, 1, columns)
+	c.add(phase, rowInstruction{kind: rowColumnSums, op: n.op, n: columns, dst: dst, a: rowOperand{rowPlace: c.withPadding(n.args[0], phase)}})
+	c.places[id] = rowPlace{dst.array, dst.at, n.size}
 }
 
 func (c *rowCompiler) sumProducts(id int) {

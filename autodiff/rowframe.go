@@ -68,15 +68,25 @@ func (f *rowFrame) run(code []rowInstruction, kernels []kernel32) {
 			}
 		case rowDense:
 			f.dense(in, k.table)
+		case rowDenseThin:
+			f.denseThin(in, k.table)
 		case rowDenseAdd:
-			f.denseAdd(in, k.table)
+			x := f.matrix(&in.a.rowPlace, f.rows, in.inner)
+			k.table.DenseAdd(f.matrix(&in.dst, in.inner, in.n), x.Transposed(), f.matrix(&in.b.rowPlace, f.rows, in.n))
+		case rowDenseAddTurned:
+			x := f.matrix(&in.b.rowPlace, f.rows, in.n)
+			k.table.DenseAdd(f.matrix(&in.dst, in.n, in.inner), x.Transposed(), f.matrix(&in.a.rowPlace, f.rows, in.inner))
+		case rowColumnSums:
+			k.table.ColumnSums(f.numbers(&in.dst, 0, in.n), f.matrix(&in.a.rowPlace, f.rows, in.n))
 		case rowSumProducts:
 			sum := f.numbers(&in.dst, 0, in.n)
 			for r := range f.rows {
 				k.vvv(sum, f.numbers(&in.a.rowPlace, r, in.n), f.numbers(&in.b.rowPlace, r, in.n), sum)
 			}
 		case rowTranspose:
-			f.transpose(in, k.table)
+			k.table.Transpose(f.matrix(&in.dst, in.n, in.inner), f.matrix(&in.a.rowPlace, in.inner, in.n))
+		case rowTurn:
+			k.table.Transpose(f.matrix(&in.dst, f.rows, in.n), f.columns(&in.a.rowPlace, in.n))
 		default:
 			f.move(in)
 		}
@@ -129,18 +139,18 @@ func (f *rowFrame) dense(in *rowInstruction, t *backends.Table32) {
 	}
 }
 
-func (f *rowFrame) denseAdd(in *rowInstruction, t *backends.Table32) {
+func (f *rowFrame) denseThin(in *rowInstruction, t *backends.Table32) {
+	var bias []float32
+	if in.bias {
+		bias = f.numbers(&in.c.rowPlace, 0, in.n)
+	}
 	x := f.matrix(&in.a.rowPlace, f.rows, in.inner)
-	t.DenseAdd(f.matrix(&in.dst, in.inner, in.n), x.Transposed(), f.matrix(&in.b.rowPlace, f.rows, in.n))
+	t.DenseThin(f.columns(&in.dst, in.n), x, f.matrix(&in.b.rowPlace, in.n, in.inner), bias)
 }
 
-func (f *rowFrame) transpose(in *rowInstruction, t *backends.Table32) {
-	for i := range in.inner {
-		row := f.numbers(&in.a.rowPlace, i, in.n)
-		for j, v := range row {
-			*(*float32)(unsafe.Add(f.bases[in.dst.array], 4*(in.dst.at+j*in.dst.stride+i))) = v
-		}
-	}
+// columns is a matrix of n rows that has a column for each row of the piece.
+func (f *rowFrame) columns(p *rowPlace, n int) backends.Matrix {
+	return backends.NewMatrix(n, f.rows, f.numbers(p, 0, n*f.rows))
 }
 
 // move carries out what is no kernel: it moves numbers, or reduces them.

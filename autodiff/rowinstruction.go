@@ -11,19 +11,23 @@ import (
 type rowKind uint8
 
 const (
-	rowFlat        rowKind = iota // an elementwise kernel over all rows at once, padding included
-	rowByRow                      // an elementwise kernel row by row
-	rowCopy                       // a row's n numbers to a place of another stride; from stride 0, repeated
-	rowSpread                     // n times the one number of a row
-	rowFill                       // n times a constant
-	rowReduce                     // all numbers of a row to one
-	rowGather                     // numbers of a row at indices
-	rowScatter                    // numbers of a row added at indices
-	rowTranspose                  // a shared matrix of inner rows and n columns, exchanged
-	rowClear                      // n zeros
-	rowDense                      // rows times a matrix of inner rows and n columns
-	rowDenseAdd                   // the same summed over the rows
-	rowSumProducts                // products of rows, summed over the rows
+	rowFlat           rowKind = iota // an elementwise kernel over all rows at once, padding included
+	rowByRow                         // an elementwise kernel row by row
+	rowCopy                          // a row's n numbers to a place of another stride; from stride 0, repeated
+	rowSpread                        // n times the one number of a row
+	rowFill                          // n times a constant
+	rowReduce                        // all numbers of a row to one
+	rowGather                        // numbers of a row at indices
+	rowScatter                       // numbers of a row added at indices
+	rowTranspose                     // a shared matrix of inner rows and n columns, exchanged
+	rowTurn                          // n numbers each of which lies beside those of other rows, to rows
+	rowClear                         // n zeros
+	rowDense                         // rows times a matrix of inner rows and n columns
+	rowDenseThin                     // rows times a transposed matrix of n rows, each number beside those of other rows
+	rowDenseAdd                      // inner numbers of a row times n numbers of one, summed over the rows
+	rowDenseAddTurned                // that, with the n numbers being the rows of the result
+	rowColumnSums                    // rows, summed
+	rowSumProducts                   // products of rows, summed over the rows
 )
 
 // rowPlace is where rows are: numbers of row i begin at number at + i*stride of an array. While a program is compiled, a
@@ -72,12 +76,12 @@ func (in *rowInstruction) operands() []*rowOperand {
 		if in.op == opDot {
 			return []*rowOperand{&in.a, &in.b}
 		}
-	case rowDense:
+	case rowDense, rowDenseThin:
 		if in.bias || in.gated {
 			return []*rowOperand{&in.a, &in.b, &in.c}
 		}
 		return []*rowOperand{&in.a, &in.b}
-	case rowDenseAdd, rowSumProducts:
+	case rowDenseAdd, rowDenseAddTurned, rowSumProducts:
 		return []*rowOperand{&in.a, &in.b}
 	}
 	return []*rowOperand{&in.a}
@@ -145,6 +149,24 @@ func unary32(t *backends.Table32, op operation) backends.Unary32 {
 		return t.Abs
 	case opSqrt:
 		return t.Sqrt
+	case opExp:
+		return t.Exp
+	case opExpm1:
+		return t.Expm1
+	case opLog:
+		return t.Log
+	case opSin:
+		return t.Sin
+	case opCos:
+		return t.Cos
+	case opTanh:
+		return t.Tanh
+	case opErf:
+		return t.Erf
+	case opSigmoid:
+		return t.Sigmoid
+	case opSoftplus:
+		return t.Softplus
 	case opReLU:
 		return func(dst, a []float32) { t.Max.SV(dst, 0, a) }
 	}
@@ -206,8 +228,18 @@ func (in *rowInstruction) text(p *RowProgram) string {
 		if in.gated {
 			name += " gated"
 		}
+	case rowDenseThin:
+		name = fmt.Sprintf("denseThin[%d, %d]", in.inner, in.n)
 	case rowDenseAdd:
 		name = fmt.Sprintf("denseAdd[%d, %d]", in.inner, in.n)
+	case rowDenseAddTurned:
+		name = fmt.Sprintf("denseAddTurned[%d, %d]", in.inner, in.n)
+	case rowColumnSums:
+		name = "columnSums"
+	case rowTranspose:
+		name = fmt.Sprintf("transpose[%d, %d]", in.inner, in.n)
+	case rowTurn:
+		name = "turn"
 	}
 	text := []string{in.dst.text(p, in.n), "=", name}
 	for _, o := range in.operands() {
