@@ -260,6 +260,16 @@ func (c *compiler) emit(id int) {
 		a, as := c.matrix(n.args[0])
 		b, bs := c.matrix(n.args[1])
 		c.contract(dst, [3]int{m, k, columns}, a, b, as, bs)
+	case opDense: // of constant weights, as there are no parameters
+		start := operand{constants: []float64{0}}
+		if len(n.args) == 3 {
+			start = c.operand(n.args[2])
+		}
+		c.copy(dst, start, n.size)
+		c.add(instruction{op: opDense, form: formContract, rows: n.size, dst: dst, a: c.operand(n.args[0]), b: operand{constants: c.nodes[n.args[1]].data, place: place{step: 1}}, matrix: &contraction{
+			m: 1, k: c.size(n.args[0]), n: n.size, more: true,
+			dst: stride{0, dst.step}, a: stride{0, c.places[n.args[0]].step}, b: stride{n.size, 1},
+		}})
 	case opConcat:
 		from := 0
 		for _, piece := range n.args {

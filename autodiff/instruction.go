@@ -41,6 +41,7 @@ type instruction struct {
 type contraction struct {
 	m, k, n   int
 	dst, a, b stride
+	more      bool // add to what is there
 }
 
 // elementwiseForm is the form of an operation with numbers as the operands whose bits are set. There is always a vector,
@@ -130,7 +131,9 @@ func (in *instruction) text(name func(row int) (string, int)) string {
 	case formFill:
 		op = "fill"
 	case formContract:
-		if c := in.matrix; c.m*c.n > 1 {
+		if c := in.matrix; c.more {
+			op = fmt.Sprintf("dense[%d, %d]", c.k, c.n)
+		} else if c.m*c.n > 1 {
 			op = fmt.Sprintf("matMul[%d, %d, %d]", c.m, c.k, c.n)
 		}
 	}

@@ -258,7 +258,11 @@ func (f *frame) contract(in *instruction, k *kernel) {
 			dst := row(in.dst.row + i*c.dst.row + j*c.dst.column)
 			a, b := in.a.row+i*c.a.row, in.b.row+j*c.b.column
 			if in.b.constants != nil {
-				k.vs(dst, row(a), in.b.constants[b])
+				if c.more {
+					k.vsv(dst, row(a), in.b.constants[b], dst)
+				} else {
+					k.vs(dst, row(a), in.b.constants[b])
+				}
 				for range c.k - 1 {
 					a, b = a+c.a.column, b+c.b.row
 					k.vsv(dst, row(a), in.b.constants[b], dst)

@@ -1,7 +1,5 @@
 package autodiff
 
-import "github.com/scorefield/infer/backends"
-
 // The functions of this file write the instructions that compute a node.
 
 // absorb finds the nodes that are computed as part of those that use them: dense layers by their ReLU, or by the choice
@@ -79,20 +77,6 @@ func (c *rowCompiler) emit(id int) {
 		c.columnSums(id)
 	case opSumProducts:
 		c.sumProducts(id)
-	case opDivOrZero:
-		q := c.Graph.make(node{op: opDiv, shape: n.shape, args: n.args})
-		c.elementwise(q, c.nodes[q])
-		c.elementwise(id, node{op: opWhere, shape: n.shape, size: n.size, args: []int{n.args[1], q, c.number(0)}})
-	case opSign:
-		x := n.args[0]
-		zero := c.number(0)
-		below := c.Graph.make(node{op: opLess, shape: n.shape, args: []int{x, zero}})
-		c.elementwise(below, c.nodes[below])
-		above := c.Graph.make(node{op: opLess, shape: n.shape, args: []int{zero, x}})
-		c.elementwise(above, c.nodes[above])
-		rest := c.Graph.make(node{op: opWhere, shape: n.shape, args: []int{below, c.number(-1), x}})
-		c.elementwise(rest, c.nodes[rest])
-		c.elementwise(id, node{op: opWhere, shape: n.shape, size: n.size, args: []int{above, c.number(1), rest}})
 	case opReLU:
 		if c.rectified(id) {
 			c.dense(id, n.args[0], rowInstruction{relu: true})
@@ -280,10 +264,6 @@ const manyFeatures = 24
 func (c *rowCompiler) elementwise(id int, n node) {
 	phase := c.moment(id)
 	in := rowInstruction{kind: rowFlat, op: n.op, n: n.size}
-	if !has32(n.op) {
-		c.fail("compileRows: %v of shape %v has no kernel in float32: leave it out, or compute it with Compile in float64", n.op, shapeText(n.shape))
-		return
-	}
 	operands := in.operands()
 	vectors, repeated, padded := false, false, false
 	for i, a := range n.args {
@@ -360,16 +340,4 @@ func (c *rowCompiler) operand(id, size, phase int) rowOperand {
 		o.use = useNumbers
 	}
 	return o
-}
-
-// has32 tells whether an elementwise operation has a kernel in float32.
-func has32(op operation) bool {
-	var t backends.Table32
-	switch op.arity() {
-	case 1:
-		return op == opReLU || unary32(&backends.Generic.F32, op) != nil
-	case 2:
-		return binary32(&t, op) != nil
-	}
-	return true
 }

@@ -121,7 +121,7 @@ type kernel32 struct {
 	table *backends.Table32
 }
 
-func (in *rowInstruction) resolve(t *backends.Table32) kernel32 {
+func (in *rowInstruction) resolve(t *backends.Table) kernel32 {
 	switch in.kind {
 	case rowFlat, rowByRow:
 		switch in.op.arity() {
@@ -131,79 +131,16 @@ func (in *rowInstruction) resolve(t *backends.Table32) kernel32 {
 			k := binary32(t, in.op)
 			return kernel32{vv: k.VV, vs: k.VS, sv: k.SV}
 		case 3:
-			k := ternary32(t, in.op)
+			k := &t.F32.Where
+			if in.op == opFMA {
+				k = &t.F32.FMA
+			}
 			return kernel32{vvv: k.VVV, vvs: k.VVS, vsv: k.VSV, vss: k.VSS}
 		}
 	case rowSumProducts:
-		return kernel32{vvv: t.FMA.VVV}
+		return kernel32{vvv: t.F32.FMA.VVV}
 	}
-	return kernel32{table: t}
-}
-
-// unary32 is the kernel of an operation of one operand, nil if there is none in float32.
-func unary32(t *backends.Table32, op operation) backends.Unary32 {
-	switch op {
-	case opNeg:
-		return t.Neg
-	case opAbs:
-		return t.Abs
-	case opSqrt:
-		return t.Sqrt
-	case opExp:
-		return t.Exp
-	case opExpm1:
-		return t.Expm1
-	case opLog:
-		return t.Log
-	case opSin:
-		return t.Sin
-	case opCos:
-		return t.Cos
-	case opTanh:
-		return t.Tanh
-	case opErf:
-		return t.Erf
-	case opSigmoid:
-		return t.Sigmoid
-	case opSoftplus:
-		return t.Softplus
-	case opReLU:
-		return func(dst, a []float32) { t.Max.SV(dst, 0, a) }
-	}
-	return nil
-}
-
-// binary32 is the kernel of an operation of two operands, nil if there is none in float32.
-func binary32(t *backends.Table32, op operation) *backends.Binary32 {
-	switch op {
-	case opAdd:
-		return &t.Add
-	case opSub:
-		return &t.Sub
-	case opMul:
-		return &t.Mul
-	case opDiv:
-		return &t.Div
-	case opMin:
-		return &t.Min
-	case opMax:
-		return &t.Max
-	case opLess:
-		return &t.Less
-	case opLessEqual:
-		return &t.LessEqual
-	case opEqual:
-		return &t.Equal
-	}
-	return nil
-}
-
-// ternary32 is the kernel of an operation of three operands.
-func ternary32(t *backends.Table32, op operation) *backends.Ternary32 {
-	if op == opFMA {
-		return &t.FMA
-	}
-	return &t.Where
+	return kernel32{table: &t.F32}
 }
 
 // text is one line of a listing.

@@ -136,7 +136,7 @@ func (p *RowProgram) resolve() [3][]kernel32 {
 	for phase, code := range p.code {
 		r.kernels[phase] = make([]kernel32, len(code))
 		for i := range code {
-			r.kernels[phase][i] = code[i].resolve(&t.F32)
+			r.kernels[phase][i] = code[i].resolve(t)
 		}
 	}
 	p.kernels.Store(r)
