@@ -98,10 +98,9 @@ func (t *Table) readCompanions(members map[string]*zip.File, size int64) error {
 		if err != nil {
 			return err
 		}
-		if len(meta) != 1 || !json.Valid([]byte(meta[0])) {
-			return errors.New("the array meta is no JSON text")
+		if len(meta) == 1 && json.Valid([]byte(meta[0])) { // anything else is somebody's own notes
+			t.Meta = []byte(meta[0])
 		}
-		t.Meta = []byte(meta[0])
 	}
 	return nil
 }

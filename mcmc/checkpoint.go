@@ -66,7 +66,7 @@ func (id identity) compared() [][2]string {
 		{"the number of the first particle", fmt.Sprint(id.First)},
 		{"the declared population", fmt.Sprint(id.Population)},
 		{"whether the step is tuned", fmt.Sprint(id.Tuned)},
-		{"the looks", fmt.Sprint(id.Looks)},
+		{"what is noted on the way, which goes by the number of steps,", fmt.Sprint(id.Looks)},
 		{"where the first particles begin", id.StartHash},
 		{"the target at the first particles", id.TargetHash},
 		{"the first transition of the first particles", id.MoveHash},

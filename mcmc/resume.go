@@ -39,6 +39,19 @@ func (r *Run) Resume(ctx context.Context, path string) (uint64, error) {
 	return r.mean(), nil
 }
 
+// SeedOf is the seed of the run whose checkpoint a file is.
+func SeedOf(path string) (uint64, error) {
+	sections, err := store.ReadCheckpoint(path)
+	if err != nil {
+		return 0, fmt.Errorf("resume: %w", err)
+	}
+	var there identity
+	if err := json.Unmarshal(sections[sectionIdentity], &there); err != nil {
+		return 0, fmt.Errorf("resume from %s: %w: its identity cannot be read: %w", path, store.ErrCorrupt, err)
+	}
+	return there.Seed, nil
+}
+
 func (r *Run) restore(ctx context.Context, sections map[string][]byte) error {
 	var there identity
 	if err := json.Unmarshal(sections[sectionIdentity], &there); err != nil {

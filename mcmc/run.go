@@ -157,6 +157,16 @@ func (e *StoppedError) Error() string {
 
 func (e *StoppedError) Unwrap() error { return e.Err }
 
+// OutsideError says that the whole population starts where log p is -Inf, from which nothing tells the way.
+type OutsideError struct {
+	Particles int
+	Point     []float64 // where the first particle starts
+}
+
+func (e *OutsideError) Error() string {
+	return fmt.Sprintf("mcmc: all %d particles start out of the support (log p is -Inf), the first at %s: give a start inside it", e.Particles, point(e.Point))
+}
+
 // begin draws the starts of the blocks that have none.
 func (r *Run) begin(ctx context.Context, t uint64) error {
 	if r.begun {
@@ -190,8 +200,7 @@ func (r *Run) begin(ctx context.Context, t uint64) error {
 		return err
 	}
 	if outside := r.outside(); outside == r.Particles && r.whole() {
-		return fmt.Errorf("mcmc: all %d particles start out of the support (log p is -Inf), the first at %s: give a start inside it",
-			r.Particles, point(r.blocks[0].state.X.Point(0, nil)))
+		return &OutsideError{Particles: r.Particles, Point: r.blocks[0].state.X.Point(0, nil)}
 	}
 	r.begun = true
 	return nil
