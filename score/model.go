@@ -1,0 +1,319 @@
+package score
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/scorefield/infer/autodiff"
+	"github.com/scorefield/infer/lanes"
+)
+
+// Model is a learned score: a formula in float32 and its weights. A plain one is the score of one law ([Model.Plain]), a
+// noise-conditional one a family of scores ([Model.Conditional]). It does not change, and is safe for concurrent use.
+type Model struct {
+	info    ModelInfo
+	formula []byte // as autodiff encodes it
+	program *autodiff.RowProgram
+	names   []string // of the parameters
+	shapes  [][]int
+	weights [][]float32
+
+	dim     int
+	noisy   bool   // it has the input sigma
+	sha256  string // of the file that Save writes
+	buffers sync.Pool
+}
+
+// ModelInfo is what a model file says about the model besides the mathematics. All of it may be empty.
+type ModelInfo struct {
+	About   string   `json:"about,omitempty"`   // the recipe or the data, in words
+	Columns []string `json:"columns,omitempty"` // names of the coordinates
+	// Sigma is the noise level of a plain model: its score is that of the data blurred by so much. Low and High are the range of
+	// levels that a noise-conditional one was trained at.
+	Sigma float64 `json:"sigma,omitempty"`
+	Low   float64 `json:"low,omitempty"`
+	High  float64 `json:"high,omitempty"`
+	// Mean and SD are those of the training data, column by column, from which a sampler finds a start.
+	Mean []float64 `json:"mean,omitempty"`
+	SD   []float64 `json:"sd,omitempty"`
+
+	Rows       int      `json:"rows,omitempty"`  // of the training data
+	Steps      int      `json:"steps,omitempty"` // of the training
+	Seed       uint64   `json:"seed,omitempty"`  // of the training
+	Loss       *float64 `json:"loss,omitempty"`  // the last point of its curve
+	Validation *float64 `json:"validation,omitempty"`
+	Training   string   `json:"training,omitempty"` // its settings, in words
+}
+
+// ErrModel is in the chain of every error that says that a file is no model, or a damaged one.
+var ErrModel = errors.New("no usable model")
+
+// Names in a model's formula and file.
+const (
+	inputPoint = "x"
+	inputSigma = "sigma"
+	outputName = "score"
+
+	modelFormat    = "infer score model 1"
+	modelPrecision = "float32"
+
+	metaFormat  = "format"
+	metaFormula = "formula"
+	metaInfo    = "info"
+)
+
+// NewModel makes a model of a formula, as autodiff.Encode writes it, with the input x, a vector, perhaps the input sigma, a scalar, and
+// the output score, a vector as long as x; and of the values of its parameters by name. All is copied.
+func NewModel(formula []byte, weights map[string][]float32, info ModelInfo) (*Model, error) {
+	m := &Model{info: info, formula: bytes.Clone(formula)}
+	f, err := autodiff.Decode(formula)
+	if err != nil {
+		return nil, fmt.Errorf("score: model: %w", err)
+	}
+	if err := m.compile(f); err != nil {
+		return nil, fmt.Errorf("score: model: %w", err)
+	}
+	if len(weights) != len(m.names) {
+		return nil, fmt.Errorf("score: model: %d tensors for %d parameters", len(weights), len(m.names))
+	}
+	for i, name := range m.names {
+		values, ok := weights[name]
+		if !ok {
+			return nil, fmt.Errorf("score: model: there is no tensor for the parameter %q", name)
+		}
+		if len(values) != count(m.shapes[i]) {
+			return nil, fmt.Errorf("score: model: tensor %q has %d numbers, its parameter has shape %v", name, len(values), m.shapes[i])
+		}
+		for k, v := range values {
+			if v-v != 0 {
+				return nil, fmt.Errorf("score: model: number %d of tensor %q is %v: weights are finite", k, name, v)
+			}
+		}
+		m.weights = append(m.weights, slices.Clone(values))
+	}
+	if err := m.info.check(m.dim); err != nil {
+		return nil, fmt.Errorf("score: model: %w", err)
+	}
+	if err := m.sum(); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// compile makes the program and reads off its inputs and parameters.
+func (m *Model) compile(f *autodiff.Formula) error {
+	var x, sigma autodiff.Value
+	for _, v := range f.Inputs {
+		switch name := v.Name(); name {
+		case inputPoint:
+			x = v
+		case inputSigma:
+			sigma = v
+		default:
+			return fmt.Errorf("its formula has the input %q: a score has x and perhaps sigma", name)
+		}
+	}
+	if x.Graph() == nil || len(x.Shape()) != 1 {
+		return fmt.Errorf("its formula has no input x that is a vector")
+	}
+	m.dim = x.Size()
+	inputs := []autodiff.Value{x}
+	if sigma.Graph() != nil {
+		if len(sigma.Shape()) != 0 {
+			return fmt.Errorf("its formula has an input sigma of shape %v: a noise level is a scalar", sigma.Shape())
+		}
+		m.noisy = true
+		inputs = append(inputs, sigma)
+	}
+	s, ok := f.Output(outputName)
+	if !ok || len(f.Outputs) != 1 {
+		return fmt.Errorf("its formula has %d outputs: a model has one, %q", len(f.Outputs), outputName)
+	}
+	if !slices.Equal(s.Shape(), x.Shape()) {
+		return fmt.Errorf("its formula gives shape %v for points of %d coordinates: a score is a vector of as many", s.Shape(), m.dim)
+	}
+	if f.Precision != modelPrecision {
+		return fmt.Errorf("its precision is %q: %q is what networks are computed in", f.Precision, modelPrecision)
+	}
+	for _, v := range f.Params {
+		m.names, m.shapes = append(m.names, v.Name()), append(m.shapes, v.Shape())
+	}
+	program, err := autodiff.CompileRows([]autodiff.Value{s}, inputs, f.Params)
+	m.program = program
+	return err
+}
+
+func (i ModelInfo) check(dim int) error {
+	for _, column := range []struct {
+		name   string
+		length int
+	}{{"names", len(i.Columns)}, {"means", len(i.Mean)}, {"standard deviations", len(i.SD)}} {
+		if column.length != 0 && column.length != dim {
+			return fmt.Errorf("%d %s for points of %d coordinates", column.length, column.name, dim)
+		}
+	}
+	for _, v := range slices.Concat(i.Mean, i.SD, []float64{i.Sigma, i.Low, i.High}) {
+		if !isFinite(v) {
+			return fmt.Errorf("a number about it is %v", v)
+		}
+	}
+	for _, v := range append([]float64{i.Sigma, i.Low, i.High}, i.SD...) {
+		if v < 0 {
+			return fmt.Errorf("a noise level or standard deviation is %v: it cannot be negative", v)
+		}
+	}
+	return nil
+}
+
+func count(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return n
+}
+
+// Dim is the number of coordinates of a point.
+func (m *Model) Dim() int { return m.dim }
+
+// Info is what is known about the model.
+func (m *Model) Info() ModelInfo { return m.info }
+
+// Parameters is the number of numbers that were learned.
+func (m *Model) Parameters() int {
+	n := 0
+	for _, w := range m.weights {
+		n += len(w)
+	}
+	return n
+}
+
+// SHA256 is the checksum of the file that Save writes, 64 digits: the model's name for whoever compares models.
+func (m *Model) SHA256() string { return m.sha256 }
+
+// Formula is the model's graph, in the schema of autodiff.Encode.
+func (m *Model) Formula() []byte { return bytes.Clone(m.formula) }
+
+// IsConditional says whether the model is a family of scores over noise levels.
+func (m *Model) IsConditional() bool { return m.noisy }
+
+// Plain is the score that a plain model is. A noise-conditional one is an error.
+func (m *Model) Plain() (Fn, error) {
+	if m.noisy {
+		return nil, fmt.Errorf("score: the model is a family of scores, for noise levels from %v to %v: choose a level with At", m.info.Low, m.info.High)
+	}
+	return learned{m, m.info.Sigma}, nil
+}
+
+// Conditional is the family of scores that a noise-conditional model is. A plain one is an error.
+func (m *Model) Conditional() (NoiseConditional, error) {
+	if !m.noisy {
+		return nil, fmt.Errorf("score: the model has one score, for the noise level %v, and no family over levels: use Plain", m.info.Sigma)
+	}
+	return family{m}, nil
+}
+
+// At is the model's score at a noise level. A plain model has only its own: for another, and for a level that is no positive number, the
+// score that is returned gives an error.
+func (m *Model) At(sigma float64) Fn { return learned{m, sigma} }
+
+// family is a noise-conditional model.
+type family struct{ m *Model }
+
+func (f family) Dim() int            { return f.m.dim }
+func (f family) At(sigma float64) Fn { return f.m.At(sigma) }
+func (f family) String() string      { return f.m.String() }
+
+// String names the model by the beginning of its checksum.
+func (m *Model) String() string {
+	if m.noisy {
+		return fmt.Sprintf("model %.16s", m.sha256)
+	}
+	return fmt.Sprintf("model %.16s of noise level %v", m.sha256, m.info.Sigma)
+}
+
+// learned is a model at a noise level.
+type learned struct {
+	m     *Model
+	sigma float64
+}
+
+func (l learned) Dim() int       { return l.m.dim }
+func (l learned) Lanes() int     { return piece }
+func (l learned) String() string { return fmt.Sprintf("%v at noise level %v", l.m, l.sigma) }
+
+// piece is the number of points that are brought into float32 rows at a time, few enough for the nearest caches.
+const piece = 256
+
+// buffer is what one evaluation needs.
+type buffer struct {
+	x, sigma, score []float32
+	inputs, outputs [][]float32
+}
+
+func (m *Model) newBuffer() *buffer {
+	b := &buffer{x: make([]float32, piece*m.dim), score: make([]float32, piece*m.dim), outputs: make([][]float32, 1)}
+	b.inputs = make([][]float32, 1, 2)
+	if m.noisy {
+		b.sigma = make([]float32, piece)
+		b.inputs = b.inputs[:2]
+	}
+	return b
+}
+
+// Score implements [Fn].
+func (l learned) Score(ctx context.Context, dst, x *lanes.Block) error {
+	m := l.m
+	if x.Dim() != m.dim || dst.Dim() != m.dim || dst.Len() != x.Len() {
+		return fmt.Errorf("score: %d points of %d coordinates into %d of %d, under a model for %d", x.Len(), x.Dim(), dst.Len(), dst.Dim(), m.dim)
+	}
+	if m.noisy {
+		if err := checkLevel("the level of a noise-conditional model", l.sigma); err != nil {
+			return err
+		}
+	} else if l.sigma != m.info.Sigma {
+		return fmt.Errorf("score: the model knows the noise level %v, and is asked for %v: train one for many levels", m.info.Sigma, l.sigma)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	b, _ := m.buffers.Get().(*buffer)
+	if b == nil {
+		b = m.newBuffer()
+	}
+	for i := range b.sigma {
+		b.sigma[i] = float32(l.sigma)
+	}
+	for first, n := 0, x.Len(); first < n; first += piece {
+		m.evaluate(b, dst, x, first, min(piece, n-first))
+	}
+	m.buffers.Put(b)
+	return nil
+}
+
+// evaluate scores some neighbouring points.
+func (m *Model) evaluate(b *buffer, dst, x *lanes.Block, first, n int) {
+	dim := m.dim
+	for j := range dim {
+		to := b.x[j : (n-1)*dim+j+1]
+		for i, v := range x.Row(j)[first : first+n] {
+			to[i*dim] = float32(v)
+		}
+	}
+	b.inputs[0], b.outputs[0] = b.x[:n*dim], b.score[:n*dim]
+	if m.noisy {
+		b.inputs[1] = b.sigma[:n]
+	}
+	m.program.Run(n, b.outputs, b.inputs, m.weights)
+	for j := range dim {
+		from := b.score[j : (n-1)*dim+j+1]
+		to := dst.Row(j)[first : first+n]
+		for i := range to {
+			to[i] = float64(from[i*dim])
+		}
+	}
+}
