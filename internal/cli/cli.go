@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/scorefield/infer/backends"
 	"github.com/scorefield/infer/density"
 	"github.com/scorefield/infer/internal/spelling"
 	"github.com/scorefield/infer/internal/store"
@@ -51,7 +52,7 @@ func data(err error) error { return &codedError{exitData, err} }
 type signalError struct{ signal syscall.Signal }
 
 func (e *signalError) Error() string {
-	return map[syscall.Signal]string{syscall.SIGINT: "interrupted", syscall.SIGTERM: "terminated"}[e.signal]
+	return map[syscall.Signal]string{syscall.SIGINT: "interrupted", syscall.SIGTERM: "terminated", syscall.SIGHUP: "hung up"}[e.signal]
 }
 
 // exitCode is the code of an error: what it says itself, else what kind of fault it is.
@@ -59,6 +60,7 @@ func exitCode(err error) int {
 	var coded *codedError
 	var caught *signalError
 	var start *mcmc.ParticleError
+	var outside *mcmc.OutsideError
 	var diverged *mcmc.DivergedError
 	var unwritten *store.NotWrittenError
 	var uncertain *store.UncertainError
@@ -72,7 +74,7 @@ func exitCode(err error) int {
 	case errors.As(err, &unwritten), errors.As(err, &uncertain), errors.Is(err, store.ErrCorrupt), errors.Is(err, os.ErrNotExist), errors.Is(err, os.ErrPermission),
 		errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EIO):
 		return exitData
-	case errors.As(err, &start), errors.As(err, &diverged):
+	case errors.As(err, &start), errors.As(err, &outside), errors.As(err, &diverged):
 		return exitUsage
 	}
 	return exitInternal
@@ -109,8 +111,11 @@ func Main(args []string) int {
 func say(s *streams, err error) {
 	text := err.Error()
 	var start *mcmc.ParticleError
+	var outside *mcmc.OutsideError
 	if errors.As(err, &start) { // which worker met it, and when, helps nobody
 		text = start.Error()
+	} else if errors.As(err, &outside) {
+		text = outside.Error() + ": --init FILE, or --init uniform"
 	}
 	fmt.Fprintf(s.err, "infer: %s\n", strings.ReplaceAll(text, "mcmc: ", ""))
 	var formula *density.ParseError
@@ -126,13 +131,13 @@ func say(s *streams, err error) {
 func withSignals(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	caught := make(chan os.Signal, 1)
-	signal.Notify(caught, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(caught, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	go func() {
 		s, ok := <-caught
 		if !ok {
 			return
 		}
-		signal.Reset(os.Interrupt, syscall.SIGTERM)
+		signal.Reset(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 		number, _ := s.(syscall.Signal)
 		cause := &signalError{number}
 		fmt.Fprintf(os.Stderr, "infer: %s; stopping in good order (again: at once)\n", cause)
@@ -152,14 +157,16 @@ func execute(ctx context.Context, s *streams, args []string) error {
 		SilenceErrors: true,
 	}
 	started := false
-	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }
-	root.SetHelpTemplate(helpTemplate)
-	root.SetUsageTemplate(usageTemplate)
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+		started = true
+		return checkFlags(c)
+	}
+	root.SetHelpFunc(help)
 	root.SetFlagErrorFunc(flagError)
 	root.SetArgs(args)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
-	root.AddCommand(sampleCommand(s), summaryCommand(s), rerunCommand(s), listCommand(s), doctorCommand(s), versionCommand(s))
+	root.AddCommand(sampleCommand(s), trainCommand(s), plotCommand(s), summaryCommand(s), rerunCommand(s), listCommand(s), doctorCommand(s), versionCommand(s))
 	root.CompletionOptions.HiddenDefaultCmd = false
 	err := root.ExecuteContext(ctx)
 	var coded *codedError
@@ -170,25 +177,25 @@ func execute(ctx context.Context, s *streams, args []string) error {
 	return err
 }
 
-// Examples come first: most readers want nothing else.
-const helpTemplate = `{{with or .Long .Short}}{{. | trimTrailingWhitespaces}}
-
-{{end}}{{if .HasExample}}Examples:
-{{.Example}}
-
-{{end}}{{.UsageString}}`
-
-const usageTemplate = `Usage:
-  {{if .Runnable}}{{.UseLine}}{{else}}{{.CommandPath}} COMMAND{{end}}
-{{if .HasAvailableSubCommands}}
-Commands:{{range .Commands}}{{if .IsAvailableCommand}}
-  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}
-
-{{.CommandPath}} COMMAND --help says more about a command.
-{{end}}{{if .HasAvailableLocalFlags}}
-Flags:
-{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}
-{{end}}`
+// checkFlags refuses what no command can mean: a flag with nothing behind it, as an unset variable of a shell leaves, and a
+// backend of the environment that does not exist.
+func checkFlags(c *cobra.Command) error {
+	var empty error
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if f.Value.Type() == "string" && f.Value.String() == "" {
+			empty = usage("--%s is given, and empty", f.Name)
+		}
+	})
+	if name := os.Getenv(backends.Environment); name != "" && empty == nil && c.Name() != "doctor" {
+		if err := oneOf(backends.Environment, name, []string{"generic", "avx2", "avx512"}); err != nil {
+			return err
+		}
+		if err := backends.Use(name); err != nil {
+			return usage("%s: %w", backends.Environment, err)
+		}
+	}
+	return empty
+}
 
 // flagError names the nearest flag to a mistyped one.
 func flagError(c *cobra.Command, err error) error {

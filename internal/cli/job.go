@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/scorefield/infer/density"
 	"github.com/scorefield/infer/internal/parallel"
 	"github.com/scorefield/infer/internal/store"
 	"github.com/scorefield/infer/mcmc"
@@ -21,8 +20,8 @@ type job struct {
 	s       *streams
 	set     settings
 	effort  effort
-	density density.Density
-	watch   *diagnose.Watch
+	length  uint64          // transitions of each particle
+	watch   *diagnose.Watch // nil where nothing can be judged
 	verdict diagnose.Verdict
 	seconds float64 // that the run itself took, pilots included
 }
@@ -35,20 +34,24 @@ func (j *job) workers() int {
 	return runtime.GOMAXPROCS(0)
 }
 
-func newJob(s *streams, set settings, e effort, d density.Density) (*job, error) {
-	law, err := start(&set)
+func newJob(s *streams, set settings, e effort, g goal) (*job, error) {
+	k, err := kernel(set, g)
 	if err != nil {
 		return nil, err
 	}
-	k, err := kernel(set, d)
+	law, err := start(&set, g)
 	if err != nil {
 		return nil, err
 	}
-	j := &job{s: s, set: set, effort: e, density: d}
+	j := &job{s: s, set: set, effort: e, length: set.Steps}
 	j.Start, j.Kernel, j.Particles, j.Seed, j.Workers, j.BlockSize = law, k, set.Particles, set.Seed, e.workers, e.blockSize
 	j.Tune = set.Tuned
 	if e.output != "" {
-		j.Checkpoint, j.CheckpointEvery = e.output+".ckpt", e.checkpointEvery
+		j.Checkpoint, j.CheckpointEvery = e.checkpoint(), e.checkpointEvery
+	}
+	if annealed, ok := k.(*mcmc.Annealed); ok {
+		j.length = annealed.Length()
+		return j, nil // its law changes with every level, so half-time says nothing
 	}
 	j.watch = diagnose.Attach(&j.Run, set.Steps)
 	return j, nil
@@ -61,17 +64,23 @@ func (j *job) run(ctx context.Context) error {
 			return err
 		}
 	}
-	bar := newProgress(j.s, j.effort.quiet)
+	bar := newProgress(j.s, j.effort.quiet, "sampling")
 	if bar != nil {
-		j.Progress = bar.update
+		j.Progress = bar.sampling
 	}
 	began := time.Now()
-	err := j.To(ctx, j.set.Steps)
+	err := j.To(ctx, j.length)
 	j.seconds = time.Since(began).Seconds()
 	bar.end()
 	var stopped *mcmc.StoppedError
 	if errors.As(err, &stopped) && stopped.Saved {
 		return fmt.Errorf("%w; kept in %s; to go on:\n  %s", err, j.Checkpoint, shell(append(j.set.arguments(), "-o", j.effort.output, "--resume")))
+	}
+	if errors.As(err, &stopped) && j.Checkpoint != "" {
+		return fmt.Errorf("%w before the first checkpoint: nothing is kept", stopped.Err)
+	}
+	if errors.As(err, &stopped) {
+		return fmt.Errorf("%w; nothing is kept without -o", stopped)
 	}
 	if err != nil {
 		return err
@@ -82,7 +91,9 @@ func (j *job) run(ctx context.Context) error {
 	if j.Adjusted() && j.set.Steps > 0 && parallel.Sum(j.Accepted()) == 0 {
 		return usage("--step %s: no move of any particle was accepted in %d steps: the step is far too large: leave it out, and pilots set it", number(j.set.Step), j.set.Steps)
 	}
-	j.verdict, err = j.watch.Judge(ctx)
+	if j.watch != nil {
+		j.verdict, err = j.watch.Judge(ctx)
+	}
 	return err
 }
 
@@ -101,6 +112,6 @@ func (j *job) takeUp(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	fmt.Fprintf(j.s.err, "infer: resuming at step %d of %d (mean over particles) from %s\n", at, j.set.Steps, j.Checkpoint)
+	fmt.Fprintf(j.s.err, "infer: resuming at step %d of %d (mean over particles) from %s\n", at, j.length, j.Checkpoint)
 	return nil
 }

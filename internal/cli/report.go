@@ -140,7 +140,7 @@ type report struct {
 	Outside     int               `json:"out_of_support"`
 	Output      string            `json:"output,omitempty"`
 	Plot        string            `json:"plot,omitempty"`
-	Settled     bool              `json:"settled"`
+	Settled     *bool             `json:"settled"` // null where it cannot be judged
 	// Faults are the reasons not to believe the draws, in words, the gravest first. --strict fails if there is one.
 	Faults   []string    `json:"faults"`
 	Notes    []string    `json:"notes,omitempty"` // worth knowing and no fault
@@ -192,7 +192,10 @@ func (j *job) report(t draws.Table) *report {
 	}
 	r.Rejected = causes(run.Rejected)
 	v := j.verdict
-	r.Settled, r.Notes, r.Stuck = v.Settled, v.Notes, v.Stuck
+	if j.watch != nil {
+		r.Settled = &v.Settled
+	}
+	r.Notes, r.Stuck = v.Notes, v.Stuck
 	r.Faults = append([]string{}, v.Reasons...)
 	r.HalfTime, r.FarStart = compared(v.HalfTime), compared(v.Far)
 	if v.Bias != nil {
@@ -238,6 +241,8 @@ func (r *report) print(s *streams, t draws.Table, e effort) error {
 		step = fmt.Sprintf("%.4g, set on %d pilots over %d steps (%s evaluations beside the run's)", set.Step, r.Tuning.Pilots, r.Tuning.Transitions, grouped(r.Tuning.Evaluations))
 	case set.Sampler == samplerLangevin:
 		step += ", unadjusted: nothing is rejected, so the step size biases the draws"
+	case set.Sampler == samplerAnnealed:
+		step = fmt.Sprintf("%.4g at the last of %d noise levels from %s to %s", set.Step, set.Levels, short(set.SigmaMax), short(set.SigmaMin))
 	}
 	line("step size", "%s", step)
 	if !math.IsNaN(float64(r.Acceptance)) {
@@ -252,7 +257,7 @@ func (r *report) print(s *streams, t draws.Table, e effort) error {
 			line("rejected", "%s %s", grouped(n), c.words)
 		}
 	}
-	line("speed", "%s gradient evaluations, %.3g a second (%s, %d %s), %.3g s in all", grouped(r.Evaluations), r.Rate, r.Backend, r.Workers, plural(r.Workers, "worker"), r.Seconds)
+	line("speed", "%s score evaluations, %.3g a second (%s, %d %s), %.3g s in all", grouped(r.Evaluations), r.Rate, r.Backend, r.Workers, plural(r.Workers, "worker"), r.Seconds)
 	line("seed", "%d", set.Seed)
 	r.verdict(line)
 	for _, file := range []string{r.Output, r.Plot} {
@@ -269,7 +274,9 @@ func (r *report) verdict(line func(name, format string, args ...any)) {
 	if b := r.Bias; b != nil && b.Known {
 		line("bias", "variance %+.1f ± %.1f %% in the directions of high curvature: %s", 100*b.Excess, 100*b.StandardError, r.advice())
 	}
-	if r.Settled {
+	if r.Settled == nil {
+		line("settled", "not judged: an annealed run ends with its last level, whether it kept up or not; compare with the data")
+	} else if *r.Settled {
 		words := fmt.Sprintf("yes: half-time and end agree (largest |z| %.1f)", math.Abs(float64(r.HalfTime.Z)))
 		if r.FarStart != nil {
 			words += fmt.Sprintf(", a far start ends here too (%.1f)", math.Abs(float64(r.FarStart.Z)))
@@ -280,7 +287,7 @@ func (r *report) verdict(line func(name, format string, args ...any)) {
 		name := ""
 		if i == 0 {
 			name = "SETTLED: NO"
-			if r.Settled {
+			if r.Settled == nil || *r.Settled {
 				name = "FAULT"
 			}
 		}
@@ -294,13 +301,17 @@ func (r *report) verdict(line func(name, format string, args ...any)) {
 // advice says what to do about a bias: it is about proportional to the step size.
 func (r *report) advice() string {
 	excess, noise := float64(r.Bias.Excess), 3*float64(r.Bias.StandardError)
+	exact := "; --sampler mala has none"
+	if r.Settings.Model != "" {
+		exact = " (beside what the model itself is off by)"
+	}
 	switch {
 	case math.Abs(excess) < noise:
-		return "none found; --sampler mala has none at all"
+		return "none found" + exact
 	case excess > 0.02:
-		return fmt.Sprintf("--step %.1g would leave about 1 %%, --sampler mala none", r.Settings.Step*0.01/excess)
+		return fmt.Sprintf("--step %.1g would leave about 1 %%%s", r.Settings.Step*0.01/excess, exact)
 	}
-	return "--sampler mala has none"
+	return "small" + exact
 }
 
 func plural(n int, thing string) string {

@@ -37,6 +37,14 @@ type effort struct {
 	compare         *draws.Table // the draws that the run should give again, or nil
 }
 
+// checkpoint is the file that a run with an output keeps beside it, "" without output.
+func (e *effort) checkpoint() string {
+	if e.output == "" {
+		return ""
+	}
+	return e.output + ".ckpt"
+}
+
 func sampleCommand(s *streams) *cobra.Command {
 	var set settings
 	var e effort
@@ -50,24 +58,38 @@ func sampleCommand(s *streams) *cobra.Command {
   infer sample --density donut -o draws.npz --plot donut.png
   infer sample --logp '-(norm(x)-2.6)^2/w' --const w=0.033 --dim 2
   infer sample --density funnel --particles 1000 --steps 5000 --seed 7 --strict
-  infer sample --density donut -o draws.npz --steps 100000 --resume`,
+  infer sample --density donut -o draws.npz --steps 100000 --resume
+  infer sample --model donut.safetensors -o learned.npz`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := complete(c, &set, &e, constants, step); err != nil {
 				return err
 			}
-			return sample(c.Context(), s, set, e)
+			g, err := aim(&set)
+			if err != nil {
+				return err
+			}
+			set.Dim = g.dim()
+			if err := choose(&set, g, c.Flags().Changed); err != nil {
+				return err
+			}
+			return sample(c.Context(), s, set, e, g)
 		},
 	}
 	f := c.Flags()
 	f.SortFlags = false
 	f.StringVar(&set.Density, "density", "", "a built-in density: infer list densities")
 	f.StringVar(&set.LogP, "logp", "", "log p of the point x as a formula, with --dim")
+	f.StringVar(&set.Model, "model", "", "a learned score: the file that infer train wrote")
 	f.IntVar(&set.Dim, "dim", 0, "number of coordinates of x; for a built-in density that has it in several")
 	f.StringArrayVar(&constants, "const", nil, "a constant of the formula, name=number; may be repeated")
-	f.StringVar(&set.Sampler, "sampler", samplerMALA, "mala or langevin: infer list samplers")
-	f.StringVar(&step, "step", "", "step size (default: set on pilots for mala, 0.01 for langevin)")
-	f.Uint64Var(&set.Steps, "steps", defaultSteps, "transitions of each particle")
+	f.StringVar(&set.Sampler, "sampler", "", "mala, langevin, or annealed for a learned score with noise levels (default: by the target)")
+	f.StringVar(&step, "step", "", "step size (default: set on pilots for mala, 0.01 for langevin, 0.1 sigma-min^2 for annealed)")
+	f.Uint64Var(&set.Steps, "steps", defaultSteps, "transitions of each particle (annealed: at each level, 50 by default)")
+	f.IntVar(&set.Levels, "levels", defaultLevels, "noise levels of an annealed run")
+	f.Float64Var(&set.SigmaMax, "sigma-max", 0, "its first level (default: the model's largest)")
+	f.Float64Var(&set.SigmaMin, "sigma-min", 0, "its last level (default: the model's least)")
+	f.BoolVar(&set.KeepNoise, "keep-noise", false, "leave out its last, denoising step")
 	f.IntVar(&set.Particles, "particles", defaultParticles, "number of particles, each of which becomes one draw")
 	f.Uint64Var(&set.Seed, "seed", 0, "seed of all random numbers (default: a new one, printed)")
 	f.StringVar(&set.Init, "init", initNormal, "start: normal (N(0, I)), uniform (-1 to 1 a coordinate), or a file of points")
@@ -97,11 +119,19 @@ func sampleCommand(s *streams) *cobra.Command {
 func complete(c *cobra.Command, set *settings, e *effort, constants []string, step string) (err error) {
 	changed := c.Flags().Changed
 	set.Program, set.Version, set.Epoch = "infer", Version, mcmc.Epoch
+	targets := 0
+	for _, name := range []string{"density", "logp", "model"} {
+		if changed(name) {
+			targets++
+		}
+	}
 	switch {
-	case changed("density") && changed("logp"):
-		return usage("--density and --logp are two ways to name the target: give one")
-	case !changed("density") && !changed("logp"):
-		return usage("sample from what? Give --density NAME (infer list densities) or --logp FORMULA with --dim")
+	case targets > 1:
+		return usage("--density, --logp and --model are three ways to name the target: give one")
+	case targets == 0:
+		return usage("sample from what? Give --density NAME (infer list densities), --logp FORMULA with --dim, or --model FILE")
+	case changed("model") && changed("dim"):
+		return usage("--dim is the model's to say: leave it out")
 	case changed("logp") && !changed("dim"):
 		return usage("--logp needs --dim, the number of coordinates of x")
 	case changed("dim") && set.Dim < 1:
@@ -124,9 +154,6 @@ func complete(c *cobra.Command, set *settings, e *effort, constants []string, st
 	if set.Constants, err = parseConstants(constants); err != nil {
 		return err
 	}
-	if err := oneOf("sampler", set.Sampler, names(samplers)); err != nil {
-		return err
-	}
 	if e.backend != "" {
 		if err := oneOf("backend", e.backend, []string{"generic", "avx2", "avx512"}); err != nil {
 			return err
@@ -135,25 +162,83 @@ func complete(c *cobra.Command, set *settings, e *effort, constants []string, st
 			return usage("--%w", err)
 		}
 	}
-	switch {
-	case step != "":
+	if step != "" {
 		set.Step, err = strconv.ParseFloat(step, 64)
 		if err != nil || !(set.Step > 0) || math.IsInf(set.Step, 0) {
 			return usage("--step %s: a step size is a positive number, about the square of the smallest width of the density", step)
 		}
+	}
+	set.seedGiven = changed("seed")
+	if !changed("seed") {
+		if e.resume { // a checkpoint knows its seed
+			seed, err := mcmc.SeedOf(e.checkpoint())
+			if err == nil {
+				set.Seed = seed
+				return checkOutputs(e)
+			}
+			if !errors.Is(err, os.ErrNotExist) {
+				return data(err)
+			}
+		}
+		if set.Seed, err = newSeed(); err != nil {
+			return err
+		}
+	}
+	return checkOutputs(e)
+}
+
+// choose fills in what goes by the target: the sampler, its step size, its noise levels.
+func choose(set *settings, g goal, changed func(name string) bool) error {
+	if set.Sampler == "" {
+		set.Sampler = samplerMALA
+		if g.model != nil {
+			set.Sampler = defaultSampler(g.model)
+		}
+	}
+	if err := oneOf("sampler", set.Sampler, names(samplers)); err != nil {
+		return err
+	}
+	if set.Sampler != samplerAnnealed || g.model == nil {
+		for _, name := range []string{"levels", "sigma-max", "sigma-min", "keep-noise"} {
+			if changed(name) {
+				return usage("--%s belongs to --sampler annealed", name)
+			}
+		}
+		set.Levels = 0
+	} else {
+		info := g.model.Info()
+		if set.SigmaMax == 0 {
+			set.SigmaMax = info.High
+		}
+		if set.SigmaMin == 0 {
+			set.SigmaMin = info.Low
+		}
+		if !(set.SigmaMax > 0 && set.SigmaMin > 0) {
+			return usage("%s does not say its noise levels: give --sigma-max and --sigma-min", set.Model)
+		}
+		if !changed("steps") {
+			set.Steps = defaultLevelSteps
+		}
+	}
+	switch {
+	case set.Step > 0:
 	case set.Sampler == samplerLangevin:
 		set.Step = tutorialStep
+	case set.Sampler == samplerAnnealed:
+		set.Step = float64(annealedStep*set.SigmaMin) * set.SigmaMin
 	default:
 		set.Tuned = true
 	}
-	if !changed("seed") {
-		var b [4]byte
-		if _, err := rand.Read(b[:]); err != nil {
-			return fmt.Errorf("no random seed: %w", err)
-		}
-		set.Seed = uint64(binary.LittleEndian.Uint32(b[:]))
+	return nil
+}
+
+// newSeed is a seed that nobody has used, short enough to be typed again.
+func newSeed() (uint64, error) {
+	var b [4]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return 0, fmt.Errorf("no random seed: %w", err)
 	}
-	return checkOutputs(e)
+	return uint64(binary.LittleEndian.Uint32(b[:])), nil
 }
 
 // checkOutputs finds out before the run what would fail after it.
@@ -182,17 +267,15 @@ func checkOutputs(e *effort) error {
 }
 
 // sample carries out a plan: run, files, words. Files come first, so that a reader of the words that goes away loses none.
-func sample(ctx context.Context, s *streams, set settings, e effort) error {
+func sample(ctx context.Context, s *streams, set settings, e effort, g goal) error {
 	began := time.Now()
-	d, err := target(set)
-	if err != nil {
-		return err
-	}
-	set.Dim = d.Dim()
 	if err := checkMemory(set); err != nil {
 		return err
 	}
-	job, err := newJob(s, set, e, d)
+	if done, err := stands(s, set, e); done || err != nil {
+		return err
+	}
+	job, err := newJob(s, set, e, g)
 	if err != nil {
 		return err
 	}
@@ -215,7 +298,13 @@ func sample(ctx context.Context, s *streams, set settings, e effort) error {
 		}
 	}
 	if e.plot != "" {
-		if err := plot(ctx, e.plot, title(job.set), table, d); err != nil {
+		if err := plot(ctx, e.plot, title(job.set), table, g.density); err != nil {
+			if cause := context.Cause(ctx); cause != nil {
+				err = fmt.Errorf("%w before the figure was drawn", cause)
+			}
+			if e.output != "" {
+				err = fmt.Errorf("%w; the draws are in %s", err, e.output)
+			}
 			return err
 		}
 	}
@@ -225,9 +314,44 @@ func sample(ctx context.Context, s *streams, set settings, e effort) error {
 		return err
 	}
 	if e.strict && len(r.Faults) > 0 {
-		return &codedError{exitStrict, fmt.Errorf("--strict: %s", r.Faults[0])}
+		more := ""
+		if n := len(r.Faults) - 1; n > 0 {
+			more = fmt.Sprintf(" (and %d more)", n)
+		}
+		return &codedError{exitStrict, fmt.Errorf("--strict: %s%s", r.Faults[0], more)}
 	}
 	return nil
+}
+
+// stands looks at what an earlier run left beside the output, before anything is lost: done says that the wanted draws are there.
+func stands(s *streams, set settings, e effort) (done bool, err error) {
+	if e.output == "" {
+		return false, nil
+	}
+	_, missing := os.Stat(e.checkpoint())
+	if missing == nil && !e.resume {
+		return false, usage("%s is the checkpoint of a run that was stopped: go on with --resume, or remove it to start anew", e.checkpoint())
+	}
+	if missing == nil || !e.resume {
+		return false, nil
+	}
+	_, old, err := readDraws(e.output)
+	if err != nil || old == nil {
+		return false, nil // there is nothing to resume, and nothing that says it is complete
+	}
+	now := set
+	now.Step, now.Version, now.InitHash = old.Step, old.Version, old.InitHash
+	if !set.Tuned {
+		now.Step = set.Step
+	}
+	if now.Seed != old.Seed && !set.seedGiven {
+		now.Seed = old.Seed
+	}
+	if string(now.encode()) != string(old.encode()) {
+		return false, usage("%s is complete, and of another run: %s; choose another name, or leave --resume out to replace it", e.output, shell(old.arguments()))
+	}
+	fmt.Fprintf(s.err, "infer: %s is complete: nothing to resume\n", e.output)
+	return true, nil
 }
 
 // plot writes a figure of draws; d is drawn under them if it is not nil.
@@ -244,11 +368,19 @@ func plot(ctx context.Context, path, heading string, t draws.Table, d density.De
 // title says in a line what was drawn and how.
 func title(set settings) string {
 	name := set.Density
-	if set.LogP != "" {
+	switch {
+	case set.LogP != "":
 		name = "log p = " + set.LogP
+	case set.Model != "":
+		name = filepath.Base(set.Model)
 	}
-	return fmt.Sprintf("%s, %s, %s particles after %s steps, seed %d", name,
-		map[string]string{samplerMALA: "MALA", samplerLangevin: "Langevin"}[set.Sampler], grouped(uint64(set.Particles)), grouped(set.Steps), set.Seed)
+	steps := grouped(set.Steps) + " " + plural(int(min(set.Steps, 2)), "step")
+	if set.Sampler == samplerAnnealed {
+		steps = fmt.Sprintf("%d levels of %s steps", set.Levels, grouped(set.Steps))
+	}
+	return fmt.Sprintf("%s, %s, %s %s after %s, seed %d", name,
+		map[string]string{samplerMALA: "MALA", samplerLangevin: "Langevin", samplerAnnealed: "annealed Langevin"}[set.Sampler],
+		grouped(uint64(set.Particles)), plural(set.Particles, "particle"), steps, set.Seed)
 }
 
 // writable finds out whether a file can be made, without touching what stands there.

@@ -24,31 +24,47 @@ type settings struct {
 	Density   string             `json:"density,omitempty"` // a built-in by name, or else
 	LogP      string             `json:"logp,omitempty"`    // a formula
 	Constants map[string]float64 `json:"constants,omitempty"`
+	Model     string             `json:"model,omitempty"`        // a learned score's file
+	ModelHash string             `json:"model_sha256,omitempty"` // of its content
 	Dim       int                `json:"dim"`
 	Sampler   string             `json:"sampler"`
 	// Step is the step size; tuned says that it was set on pilots, and is 0 before that.
-	Step      float64 `json:"step"`
-	Tuned     bool    `json:"tuned,omitempty"`
-	Steps     uint64  `json:"steps"`
+	Step  float64 `json:"step"`
+	Tuned bool    `json:"tuned,omitempty"`
+	Steps uint64  `json:"steps"` // transitions; of an annealed run, at each level
+	// Levels noise levels fall geometrically from SigmaMax to SigmaMin in an annealed run.
+	Levels    int     `json:"levels,omitempty"`
+	SigmaMax  float64 `json:"sigma_max,omitempty"`
+	SigmaMin  float64 `json:"sigma_min,omitempty"`
+	KeepNoise bool    `json:"keep_noise,omitempty"`
 	Particles int     `json:"particles"`
 	Seed      uint64  `json:"seed"`
 	Init      string  `json:"init"`                  // normal, uniform or a file
 	InitHash  string  `json:"init_sha256,omitempty"` // of that file's points
+
+	seedGiven bool // by a flag, which the file need not know
 }
 
 const (
 	samplerMALA     = "mala"
 	samplerLangevin = "langevin"
+	samplerAnnealed = "annealed"
 
 	defaultParticles = 10_000
 	defaultSteps     = 1_000
 	// tutorialStep is the step of the tutorial whose donut this project reproduces: what langevin takes unless told.
 	tutorialStep = 1e-2
+
+	defaultLevels     = 24
+	defaultLevelSteps = 50
+	// annealedStep is the step at the last level over its variance: in the range of NCSNv2's design for few steps a level.
+	annealedStep = 0.1
 )
 
 var samplers = []listed{
 	{samplerMALA, "Metropolis-adjusted Langevin: exact; its step size is tuned on pilot particles"},
 	{samplerLangevin, "unadjusted Langevin: needs the score alone; biased by its step size, which is reported"},
+	{samplerAnnealed, "Langevin along falling noise levels, for a learned score that is given them; a last step denoises"},
 }
 
 // encode is the text that a file of draws holds.
@@ -72,7 +88,7 @@ func decodeSettings(text []byte) (settings, error) {
 		return s, fmt.Errorf("its settings are those of %q, not of infer", s.Program)
 	}
 	if s.Epoch != mcmc.Epoch {
-		return s, fmt.Errorf("its draws are of epoch %d, this version makes those of epoch %d: use the version %s it names", s.Epoch, mcmc.Epoch, s.Version)
+		return s, fmt.Errorf("its draws are of epoch %d, this version makes those of epoch %d: only a version of that epoch repeats them (%s made them)", s.Epoch, mcmc.Epoch, s.Version)
 	}
 	return s, nil
 }
@@ -80,19 +96,28 @@ func decodeSettings(text []byte) (settings, error) {
 // arguments is the command line that stands for the settings.
 func (s settings) arguments() []string {
 	args := []string{"infer", "sample"}
-	if s.LogP != "" {
+	switch {
+	case s.Model != "":
+		args = append(args, "--model", s.Model)
+	case s.LogP != "":
 		args = append(args, "--logp", s.LogP, "--dim", strconv.Itoa(s.Dim))
 		for _, name := range slices.Sorted(maps.Keys(s.Constants)) {
 			args = append(args, "--const", name+"="+number(s.Constants[name]))
 		}
-	} else {
-		args = append(args, "--density", s.Density)
+	default:
+		args = append(args, "--density", s.Density, "--dim", strconv.Itoa(s.Dim))
 	}
 	args = append(args, "--sampler", s.Sampler)
 	if !s.Tuned {
 		args = append(args, "--step", number(s.Step))
 	}
 	args = append(args, "--steps", strconv.FormatUint(s.Steps, 10), "--particles", strconv.Itoa(s.Particles), "--seed", strconv.FormatUint(s.Seed, 10))
+	if s.Sampler == samplerAnnealed {
+		args = append(args, "--levels", strconv.Itoa(s.Levels), "--sigma-max", number(s.SigmaMax), "--sigma-min", number(s.SigmaMin))
+		if s.KeepNoise {
+			args = append(args, "--keep-noise")
+		}
+	}
 	if s.Init != initNormal {
 		args = append(args, "--init", s.Init)
 	}

@@ -51,8 +51,10 @@ func summaryCommand(s *streams) *cobra.Command {
 				heading := args[0]
 				if set != nil {
 					heading = title(*set)
-					if d, err := target(*set); err == nil && d.Dim() == t.Points.Dim() {
-						under = d
+					if set.Model == "" {
+						if d, err := target(*set); err == nil && d.Dim() == t.Points.Dim() {
+							under = d
+						}
 					}
 				}
 				if err := plot(c.Context(), figurePath, heading, t, under); err != nil {
@@ -110,7 +112,11 @@ func rerunCommand(s *streams) *cobra.Command {
 			}
 			fmt.Fprintf(s.err, "infer: %s\n", shell(set.arguments()))
 			e.compare = &old
-			return sample(c.Context(), s, *set, e)
+			g, err := aim(set)
+			if err != nil {
+				return err
+			}
+			return sample(c.Context(), s, *set, e, g)
 		},
 	}
 	c.Flags().StringVarP(&e.output, "output", "o", "", "write the draws: .npz, .npy or .csv")

@@ -23,6 +23,42 @@ const (
 	initUniform = "uniform"
 )
 
+// goal is what is sampled: a density, or a learned score.
+type goal struct {
+	density density.Density // nil for a learned score
+	model   *score.Model    // nil for a density
+}
+
+func (g goal) dim() int {
+	if g.model != nil {
+		return g.model.Dim()
+	}
+	return g.density.Dim()
+}
+
+// aim finds what settings name, and notes a model's hash in them.
+func aim(s *settings) (goal, error) {
+	if s.Model == "" {
+		d, err := target(*s)
+		return goal{density: d}, err
+	}
+	if isDensity(s.Model) {
+		return goal{}, usage("unknown model %q: give the file that infer train wrote, as in --model ./%s.safetensors", s.Model, s.Model)
+	}
+	m, err := score.Load(s.Model)
+	if errors.Is(err, os.ErrNotExist) {
+		return goal{}, data(fmt.Errorf("--model %s: there is no such file", s.Model))
+	}
+	if err != nil {
+		return goal{}, data(err)
+	}
+	if s.ModelHash != "" && s.ModelHash != m.SHA256() {
+		return goal{}, data(fmt.Errorf("%s is another model than the draws were made with: its SHA-256 is %s, theirs was %s", s.Model, m.SHA256(), s.ModelHash))
+	}
+	s.ModelHash = m.SHA256()
+	return goal{model: m}, nil
+}
+
 // target makes the density that settings name.
 func target(s settings) (density.Density, error) {
 	if s.LogP != "" {
@@ -46,9 +82,12 @@ func target(s settings) (density.Density, error) {
 	return nil, oneOf("density", s.Density, names)
 }
 
-// kernel makes the kernel that settings name for a density.
-func kernel(s settings, d density.Density) (mcmc.Kernel, error) {
-	gradient, ok := d.(density.Differentiable)
+// kernel makes the kernel that settings name for a goal.
+func kernel(s settings, g goal) (mcmc.Kernel, error) {
+	if g.model != nil {
+		return modelKernel(s, g.model)
+	}
+	gradient, ok := g.density.(density.Differentiable)
 	if !ok {
 		return nil, usage("--sampler %s needs the gradient of log p, which density %s does not know", s.Sampler, s.Density)
 	}
@@ -56,16 +95,54 @@ func kernel(s settings, d density.Density) (mcmc.Kernel, error) {
 	if s.Tuned && step == 0 {
 		step = 1 // the pilots set it
 	}
-	if s.Sampler == samplerLangevin {
+	switch s.Sampler {
+	case samplerLangevin:
 		return mcmc.Langevin{Score: score.Of(gradient), Step: step}, nil
+	case samplerMALA:
+		return mcmc.MALA{Density: gradient, Step: step}, nil
 	}
-	return mcmc.MALA{Density: gradient, Step: step}, nil
+	return nil, usage("--sampler %s follows noise levels, which a density has none of: use mala or langevin", s.Sampler)
+}
+
+// modelKernel makes the kernel for a learned score.
+func modelKernel(s settings, m *score.Model) (mcmc.Kernel, error) {
+	switch {
+	case s.Sampler == samplerMALA:
+		return nil, usage("--sampler mala needs log p to accept or reject, and a learned score has none: use %s", defaultSampler(m))
+	case s.Sampler == samplerLangevin && m.IsConditional():
+		return nil, usage("--sampler langevin follows one score, and %s holds one for each noise level: use annealed", s.Model)
+	case s.Sampler == samplerAnnealed && !m.IsConditional():
+		return nil, usage("--sampler annealed needs a score for each noise level, and %s holds one: use langevin", s.Model)
+	}
+	if s.Sampler == samplerLangevin {
+		fn, err := m.Plain()
+		return mcmc.Langevin{Score: fn, Step: s.Step}, err
+	}
+	family, err := m.Conditional()
+	if err != nil {
+		return nil, err
+	}
+	levels, err := score.Geometric(s.SigmaMax, s.SigmaMin, s.Levels)
+	if err != nil {
+		return nil, &codedError{exitUsage, err}
+	}
+	return &mcmc.Annealed{Score: family, Levels: levels, Steps: int(s.Steps), Step: s.Step, KeepNoise: s.KeepNoise}, nil
+}
+
+func defaultSampler(m *score.Model) string {
+	if m.IsConditional() {
+		return samplerAnnealed
+	}
+	return samplerLangevin
 }
 
 // start makes the law of the first positions, and notes a file's hash in the settings.
-func start(s *settings) (mcmc.Sampler, error) {
+func start(s *settings, g goal) (mcmc.Sampler, error) {
 	switch s.Init {
 	case initNormal:
+		if s.Sampler == samplerAnnealed {
+			return blurred(g.model, s.SigmaMax), nil
+		}
 		return mcmc.Normal{Coordinates: s.Dim}, nil
 	case initUniform:
 		law := mcmc.Uniform{Low: make([]float64, s.Dim), High: make([]float64, s.Dim)}
@@ -104,6 +181,19 @@ func start(s *settings) (mcmc.Sampler, error) {
 	}
 	s.InitHash = hash
 	return mcmc.Points{X: x, Name: hash[:12]}, nil
+}
+
+// blurred is about the law of a model's data under noise of a level that drowns it: where an annealed run begins.
+func blurred(m *score.Model, sigma float64) mcmc.Normal {
+	info := m.Info()
+	law := mcmc.Normal{Coordinates: m.Dim(), Mean: info.Mean, Scale: make([]float64, m.Dim())}
+	for j := range law.Scale {
+		law.Scale[j] = sigma
+		if j < len(info.SD) {
+			law.Scale[j] = math.Sqrt(math.FMA(sigma, sigma, float64(info.SD[j]*info.SD[j])))
+		}
+	}
+	return law
 }
 
 // pointsHash is the SHA-256 of the points' coordinates, point by point.

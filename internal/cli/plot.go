@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/scorefield/infer/density"
+	"github.com/scorefield/infer/draws"
+	"github.com/scorefield/infer/internal/figure"
+	"github.com/scorefield/infer/internal/store"
+	"github.com/scorefield/infer/lanes"
+	"github.com/scorefield/infer/random"
+	"github.com/scorefield/infer/score"
+)
+
+// picture is what the flags of `infer plot` say.
+type picture struct {
+	field                  bool
+	model, density, points string
+	sigma                  float64
+	output                 string
+}
+
+func plotCommand(s *streams) *cobra.Command {
+	var p picture
+	c := &cobra.Command{
+		Use:   "plot",
+		Short: "Draw a learned score as a field of arrows",
+		Long: "plot --field draws the vector field of a learned score in the plane, and beside it, where --density names the law it was\n" +
+			"learned from, the true one with the error.",
+		Example: "  infer plot --field --model donut.safetensors --density donut -o field.png\n  infer plot --field --model donut.safetensors --sigma 0.5 -o blurred.svg",
+		Args:    noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return p.draw(c.Context(), s)
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.BoolVar(&p.field, "field", false, "the vector field of a score")
+	f.StringVar(&p.model, "model", "", "a learned score: the file that infer train wrote")
+	f.StringVar(&p.density, "density", "", "the built-in density that is the truth; alone, its own score is drawn")
+	f.Float64Var(&p.sigma, "sigma", 0, "noise level of a noise-conditional model (default: its least)")
+	f.StringVar(&p.points, "points", "", "a file of points: they choose the axes, and are where the error is measured")
+	f.StringVarP(&p.output, "output", "o", "", "write the figure: .png, .svg or .pdf")
+	return c
+}
+
+func (p *picture) draw(ctx context.Context, s *streams) error {
+	switch {
+	case !p.field:
+		return usage("plot what? Give --field")
+	case p.output == "":
+		return usage("plot to where? Give -o FIGURE.png")
+	case p.model == "" && p.density == "":
+		return usage("the field of what? Give --model FILE, --density NAME, or both")
+	}
+	format, err := figure.FormatOf(p.output)
+	if err != nil {
+		return usage("-o %s: %w", p.output, err)
+	}
+	if err := writable(p.output); err != nil {
+		return data(err)
+	}
+	spec := figure.FieldSpec{}
+	var truth density.Density
+	if p.density != "" {
+		if truth, err = target(settings{Density: p.density}); err != nil {
+			return err
+		}
+		gradient, ok := truth.(density.Differentiable)
+		if !ok {
+			return usage("--density %s: its score is not known", p.density)
+		}
+		spec.Title, spec.Learned = "score of "+p.density, score.Of(gradient)
+	}
+	if p.model != "" {
+		set := settings{Model: p.model}
+		g, err := aim(&set)
+		if err != nil {
+			return err
+		}
+		sigma := p.sigma
+		if sigma == 0 {
+			sigma = g.model.Info().Sigma
+			if g.model.IsConditional() {
+				sigma = g.model.Info().Low
+			}
+		}
+		spec.True, spec.Learned = spec.Learned, g.model.At(sigma)
+		spec.Title = fmt.Sprintf("%s at noise level %s", filepath.Base(p.model), short(sigma))
+		spec.Names = g.model.Info().Columns
+	}
+	if spec.Points, err = p.where(ctx, truth); err != nil {
+		return err
+	}
+	if dim := spec.Learned.Dim(); dim != 2 {
+		return usage("--field: a score of %d coordinates: the figure is of the plane", dim)
+	}
+	if err := store.WriteFile(p.output, func(w io.Writer) error { return figure.Field(ctx, w, format, spec) }); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.out, "wrote %s\n", p.output)
+	return err
+}
+
+// where is the points that choose the axes: those of a file, else draws of the truth.
+func (p *picture) where(ctx context.Context, truth density.Density) (*lanes.Block, error) {
+	if p.points != "" {
+		t, err := draws.Read(p.points, draws.Options{})
+		if err != nil {
+			return nil, data(err)
+		}
+		return t.Points, nil
+	}
+	exact, ok := truth.(density.Exact)
+	if !ok {
+		return nil, nil
+	}
+	const enough = 2000
+	x := lanes.New(enough, truth.Dim())
+	if err := exact.Sample(ctx, x, random.New(0, random.Data), 0); err != nil {
+		return nil, errors.Join(errors.New("the draws that choose the axes"), err)
+	}
+	return x, nil
+}
