@@ -87,7 +87,7 @@ func overlap(ratio float64, dim int) float64 {
 	return normalCDF(shift+spread) - normalCDF(shift-spread)
 }
 
-func normalCDF(x float64) float64 { return 0.5 * backends.Erfc(-x*math.Sqrt(0.5)) }
+func normalCDF(x float64) float64 { return float64(backends.Erfc(-x/math.Sqrt2) / 2) }
 
 // overlapRatio is the ratio whose overlap is a half, by bisection, or largestRatio.
 func overlapRatio(dim int) float64 {
@@ -96,7 +96,7 @@ func overlapRatio(dim int) float64 {
 		return high
 	}
 	for range 60 {
-		if middle := (low + high) / 2; overlap(middle, dim) > 0.5 {
+		if middle := float64((low + high) / 2); overlap(middle, dim) > 0.5 {
 			low = middle
 		} else {
 			high = middle
@@ -167,7 +167,7 @@ func largestDistance(data *lanes.Block) float64 {
 		}
 	}
 	// A product is wrong by less than its terms' number times half an ulp of the two norms' product, and rounding the points adds two.
-	doubt := 4 * float64(dim+4) * 0x1p-24
+	doubt := float64(4 * float64(dim+4) * 0x1p-24)
 	products := make([]float32, tile*tile)
 	kernel := backends.Current().F32.Dense
 	best := 0.0
