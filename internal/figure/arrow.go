@@ -102,7 +102,7 @@ func (a arrowScale) note(panels []panel) string {
 func (a arrowScale) ticks() []tick {
 	const apart = 0.055
 	ticks := []tick{{0, "0"}}
-	last := 1 + apart
+	last := 2.0
 	for power := exponent(a.longest); power > -400; power-- {
 		for _, factor := range []string{"5", "2", "1"} {
 			norm, err := strconv.ParseFloat(factor+"e"+strconv.Itoa(power), 64)
@@ -129,8 +129,6 @@ func arrowShade(t float64) color.RGBA { return shade(0.4 + 0.6*t) }
 func (s *sheet) arrows(in frame, g grid, t *trail, scale arrowScale) {
 	wide, high := float64(in.right-in.left), float64(in.bottom-in.top)
 	cell := min(wide/float64(g.nx), high/float64(g.ny))
-	// Pixels that a unit of y has for each of x: the direction on these axes.
-	upright := (high / wide) / (g.y.width() / g.x.width())
 	for k, norm := range t.norms {
 		if math.IsNaN(norm) {
 			continue
@@ -141,13 +139,19 @@ func (s *sheet) arrows(in frame, g grid, t *trail, scale arrowScale) {
 			s.fill(arrowShade(0), circle(x, y, leastArrow/2, 12)...)
 			continue
 		}
-		dx, dy := t.x[k]/norm, -(t.y[k]/norm)*upright
-		size := math.Hypot(dx, dy)
-		if !finite(size) || size == 0 {
-			dx, dy, size = t.x[k], -t.y[k], norm
-		}
-		s.fill(arrowShade(scale.at(norm)), arrow(x, y, dx/size, dy/size, length, cell)...)
+		dx, dy := in.direction(t.x[k]/norm, t.y[k]/norm)
+		s.fill(arrowShade(scale.at(norm)), arrow(x, y, dx, dy, length, cell)...)
 	}
+}
+
+// direction is where a unit vector points in a frame, a unit vector of pixels downwards.
+func (f frame) direction(x, y float64) (dx, dy float64) {
+	// Pixels of a unit of y for each of x. One too far from 1 is of no use.
+	stretched := y * (float64(f.bottom-f.top) / float64(f.right-f.left)) / (f.y.width() / f.x.width())
+	if size := math.Hypot(x, stretched); size > 0 && finite(size) {
+		return x / size, -stretched / size
+	}
+	return x, -y
 }
 
 // leastArrow is the length in pixels below which an arrow is a dot of this diameter.

@@ -18,7 +18,8 @@ type CurveSpec struct {
 	// LogX and LogY ask for logarithmic axes.
 	LogX, LogY bool
 	// Floor is the height of a dashed line across the figure, named in the legend: the least loss that can be
-	// reached, for instance. There is none if the name is empty or Floor is not finite.
+	// reached, for instance. There is none if the name is empty, Floor is not finite, or the axis is logarithmic
+	// and Floor not positive.
 	Floor     float64
 	FloorName string
 }

@@ -1,16 +1,19 @@
-// Package figure draws pictures of draws: a small one for a terminal ([Terminal]) and one for a paper ([Plot]).
+// Package figure draws pictures: draws in a terminal ([Terminal]) and for a paper ([Plot]), a score of the plane
+// as arrows, beside the true one with the error ([Field]), and curves such as losses and noise levels ([Curve]).
 //
-// Both take their axes from the bulk of the draws, so that one far draw does not squeeze the rest into a
-// point, and say how many draws lie outside and how many are not finite. The same inputs give the same bytes.
+// All take their axes from the bulk of what they show, so that one far draw does not squeeze the rest into a
+// point, and say how much lies outside and how much is not finite. The same inputs give the same bytes.
 //
-// A figure for a paper is 1600 pixels wide at 300 dots an inch. What is made of very many marks (the shading
-// of a density, the draws) is one raster image in every format, at that resolution; axes, curves and text
-// are vectors where the format has them. One coordinate is shown as a histogram, two as a plane, more as
-// pairs of the first four.
+// A figure for a paper has 300 dots an inch and is 1600 pixels wide, or 2400 if it has panels in a row. What is
+// made of very many marks (the shading of a density, the draws) is one raster image in every format, at that
+// resolution; axes, arrows, curves and text are vectors where the format has them. Draws of one coordinate are
+// shown as a histogram, of two as a plane, of more as pairs of the first four.
 //
 // The files: figure.go is the way in, cloud.go and window.go choose what is shown and on which axes,
-// terminal.go, stipple.go and bars.go make text, plane.go, line.go and pairs.go lay out the three figures on a
-// sheet (sheet.go: text and lines; frame.go: axes; raster.go: pixels), and encode.go writes it.
+// terminal.go, stipple.go and bars.go make text. plane.go (with relief.go, the shading), line.go and pairs.go lay
+// out draws on a sheet, field.go (with trail.go, scores at places and their error, and arrow.go) a field, curve.go
+// (with trace.go, one of them) curves. sheet.go has text and lines, frame.go axes, number.go ticks, raster.go pixels,
+// and encode.go writes the sheet.
 package figure
 
 import (

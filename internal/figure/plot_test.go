@@ -39,20 +39,45 @@ func decoded(t *testing.T, file []byte) image.Image {
 	return img
 }
 
+// painted is the pixels of a figure, which a PNG file only compresses.
+func painted(t *testing.T, spec Spec) *image.RGBA {
+	t.Helper()
+	s, err := layout(context.Background(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pixels(s).(*image.RGBA)
+}
+
 // lightness is the gray of a pixel, 1 of white and 0 of black.
-func lightness(img image.Image, x, y int) float64 {
-	return float64(color.GrayModel.Convert(img.At(x, y)).(color.Gray).Y) / 255
+func lightness(img *image.RGBA, x, y int) float64 {
+	return float64(color.GrayModel.Convert(img.RGBAAt(x, y)).(color.Gray).Y) / 255
 }
 
 // bluish tells pixels of the shading from lines, text and marks.
-func bluish(img image.Image, x, y int) bool {
-	c := color.NRGBAModel.Convert(img.At(x, y)).(color.NRGBA)
+func bluish(img *image.RGBA, x, y int) bool {
+	c := img.RGBAAt(x, y)
 	return int(c.B) > int(c.R)+25
+}
+
+func TestPNGHoldsThePixelsOfTheFigure(t *testing.T) {
+	spec := Spec{Title: "ring", Draws: donut(300), Density: ring}
+	file, want := decoded(t, plot(t, "png", spec)), painted(t, spec)
+	if file.Bounds() != want.Bounds() {
+		t.Fatalf("the file has %v, the figure %v", file.Bounds(), want.Bounds())
+	}
+	for y := range want.Rect.Dy() {
+		for x := range want.Rect.Dx() {
+			if got := color.RGBAModel.Convert(file.At(x, y)); got != color.Color(want.RGBAAt(x, y)) {
+				t.Fatalf("pixel (%d, %d) is %v in the file, %v in the figure", x, y, got, want.RGBAAt(x, y))
+			}
+		}
+	}
 }
 
 // Few draws leave the shading to be seen; the ring is shaded down to log p = -6, where r = 2.6 +- 0.445.
 func TestPlotShadesTheRingRoundAndInItsPlace(t *testing.T) {
-	img := decoded(t, plot(t, "png", Spec{Title: "ring", Draws: donut(300), Density: ring}))
+	img := painted(t, Spec{Title: "ring", Draws: donut(300), Density: ring})
 	size := img.Bounds().Size()
 	if size.X != 1600 || size.Y < 1300 || size.Y > 1700 {
 		t.Fatalf("the figure has %v pixels", size)
@@ -114,7 +139,7 @@ func corners(t *testing.T) *lanes.Block {
 
 func TestPlotHasLargeXRightAndLargeYUp(t *testing.T) {
 	centre := func(spec Spec, right int) (x, y, n float64) {
-		img := decoded(t, plot(t, "png", spec))
+		img := painted(t, spec)
 		for py := 120; py < img.Bounds().Dy(); py++ { // below the legend
 			for px := range right {
 				if bluish(img, px, py) {
@@ -140,10 +165,10 @@ func TestPlotHasLargeXRightAndLargeYUp(t *testing.T) {
 }
 
 func TestPlotMarksTheDraws(t *testing.T) {
-	orange := func(img image.Image) (n int) {
+	orange := func(img *image.RGBA) (n int) {
 		for y := range img.Bounds().Dy() {
 			for x := range img.Bounds().Dx() {
-				c := color.NRGBAModel.Convert(img.At(x, y)).(color.NRGBA)
+				c := img.RGBAAt(x, y)
 				if int(c.R) > int(c.B)+80 {
 					n++
 				}
@@ -151,8 +176,8 @@ func TestPlotMarksTheDraws(t *testing.T) {
 		}
 		return n
 	}
-	none := orange(decoded(t, plot(t, "png", Spec{Draws: donut(1), Density: ring})))
-	some := orange(decoded(t, plot(t, "png", Spec{Draws: donut(200), Density: ring})))
+	none := orange(painted(t, Spec{Draws: donut(1), Density: ring}))
+	some := orange(painted(t, Spec{Draws: donut(200), Density: ring}))
 	// A mark of few draws has a radius of about 6 pixels.
 	if each := float64(some-none) / 199; each < 60 || each > 140 {
 		t.Errorf("a draw has %.1f orange pixels, want about 110", each)
@@ -176,7 +201,7 @@ func TestPlotTitleStandsInTheMiddle(t *testing.T) {
 		draws.Row(1)[i] *= 2.5 // a tall, narrow figure
 	}
 	for _, title := range []string{"ring", strings.Repeat("a long title ", 20)} {
-		img := decoded(t, plot(t, "png", Spec{Title: title, Draws: draws, Density: ring}))
+		img := painted(t, Spec{Title: title, Draws: draws, Density: ring})
 		left, right := img.Bounds().Dx(), 0
 		for y := range 70 {
 			for x := range img.Bounds().Dx() {
@@ -326,15 +351,19 @@ func TestFlippedIsUpsideDown(t *testing.T) {
 }
 
 func TestSameFigureSameBytes(t *testing.T) {
+	for dim := 1; dim <= 4; dim++ {
+		spec := Spec{Title: "twice", Draws: normal(500, dim)}
+		if dim <= 2 {
+			spec.Density = formula{dim, func(x []float64) float64 { return -x[0] * x[0] / 2 }}
+		}
+		if !bytes.Equal(painted(t, spec).Pix, painted(t, spec).Pix) {
+			t.Errorf("the pixels of %d coordinates differ from themselves", dim)
+		}
+	}
+	spec := Spec{Title: "twice", Draws: normal(500, 3)}
 	for _, format := range Formats() {
-		for dim := 1; dim <= 4; dim++ {
-			spec := Spec{Title: "twice", Draws: normal(500, dim)}
-			if dim <= 2 {
-				spec.Density = formula{dim, func(x []float64) float64 { return -x[0] * x[0] / 2 }}
-			}
-			if !bytes.Equal(plot(t, format, spec), plot(t, format, spec)) {
-				t.Errorf("%s of %d coordinates differs from itself", format, dim)
-			}
+		if !bytes.Equal(plot(t, format, spec), plot(t, format, spec)) {
+			t.Errorf("%s differs from itself", format)
 		}
 	}
 }
@@ -429,23 +458,38 @@ func TestPlotDrawsWhateverItIsGiven(t *testing.T) {
 		"many coordinates":        {Draws: normal(20, 100)},
 	}
 	for name, spec := range specs {
-		for _, format := range []string{"png", "svg"} { // a PDF file has the same vectors
-			file := plot(t, format, spec)
-			switch format {
-			case "png":
-				if size := decoded(t, file).Bounds().Size(); size.X < 700 || size.X > 1600 || size.Y < 600 || size.Y > 1900 {
-					t.Errorf("%s: %v pixels", name, size)
-				}
-			case "svg":
-				if _, text, _ := elements(t, file); strings.Contains(text, "NaN") || strings.Contains(text, "Inf") {
-					t.Errorf("%s: text %q", name, text)
-				}
-				if bytes.Contains(file, []byte("NaN,")) || bytes.Contains(file, []byte(",NaN")) || bytes.Contains(file, []byte("Inf,")) {
-					t.Errorf("%s: a path leaves the numbers", name)
-				}
-			}
+		s, err := layout(context.Background(), spec)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
 		}
+		if s.width < 700 || s.width > 1600 || s.height < 600 || s.height > 1900 {
+			t.Errorf("%s: %d x %d pixels", name, s.width, s.height)
+		}
+		checkVectors(t, name, s)
 	}
+}
+
+// checkVectors looks for numbers in the vectors of a sheet that are none, and returns its texts between bars.
+func checkVectors(t *testing.T, name string, s *sheet) string {
+	t.Helper()
+	if pixels := s.under; pixels != nil && pixels.Bounds() != image.Rect(0, 0, s.width, s.height) {
+		t.Errorf("%s: pixels %v on a sheet of %d x %d", name, pixels.Bounds(), s.width, s.height)
+	}
+	s.under = nil // its compression takes most of the time
+	var file bytes.Buffer
+	if err := encodeSVG(&file, s); err != nil {
+		t.Errorf("%s: %v", name, err)
+	}
+	_, text, _ := elements(t, file.Bytes())
+	text = regexp.MustCompile("\n+").ReplaceAllString(text, "|")
+	if strings.Contains(text, "NaN") || strings.Contains(text, "Inf") {
+		t.Errorf("%s: text %q", name, text)
+	}
+	if regexp.MustCompile(`NaN[, "]|[, ]NaN|Inf[, "]`).Match(file.Bytes()) {
+		t.Errorf("%s: a path leaves the numbers", name)
+	}
+	return text
 }
 
 // counting is a density that fails at a call, and counts them.

@@ -22,6 +22,8 @@ const (
 	// seen before it.
 	noisy     = 20
 	thinCurve = 0.8 // points
+	// The time to draw a line goes with the square of its corners in a row of pixels: long ones are drawn in pieces.
+	mostCorners = 50
 )
 
 func newTrace(one Series, logX, logY bool) *trace {
@@ -96,6 +98,10 @@ func (t *trace) meaning(y window) string {
 func (s *sheet) trace(in frame, t *trace) {
 	for _, piece := range t.pieces(in) {
 		for _, part := range clipped(piece, in) {
+			for len(part) > mostCorners {
+				s.dashed(t.hue, t.width, t.pattern(), part[:mostCorners]...)
+				part = part[mostCorners-2:] // two corners are shared, so that both are joined
+			}
 			s.dashed(t.hue, t.width, t.pattern(), part...)
 		}
 		if len(piece) > 1 && len(t.points) > fewPoints {
