@@ -127,6 +127,17 @@ var formulas = []formula{
 		one := x.Graph().Scalar(1)
 		return weighted(one.Div(one.Add(x.Neg().Exp())))
 	}},
+	{"relu", -2, 2, func(x Value) Value { return weighted(x.Mul(x.Sin()).ReLU().Mul(x)) }},
+	{"relu of a sum", -2, 2, func(x Value) Value { return weighted(x.Square().ReLU()).ReLU().Sin() }},
+	{"elu", -2, 2, func(x Value) Value { return weighted(x.Shift(0.01).ELU()) }},
+	{"silu", -2, 2, func(x Value) Value { return weighted(x.SiLU()) }},
+	{"gelu", -2, 2, func(x Value) Value { return weighted(x.GELU()) }},
+	{"layerNorm", -2, 2, func(x Value) Value { return weighted(Concat(x, x.Sin()).LayerNorm(1e-2)) }},
+	{"dense of constants", -2, 2, func(x Value) Value {
+		g := x.Graph()
+		h := x.Sin().Dense(g.Constant(ramp(3*x.Size()), x.Size(), 3), g.Constant(ramp(3), 3))
+		return weighted(h.Dense(g.Constant(ramp(6), 3, 2), Value{}).Sin())
+	}},
 	{"softplus", -2, 2, func(x Value) Value { return weighted(x.Softplus()) }},
 	{"log(1+exp(x))", -2, 2, func(x Value) Value { return weighted(x.Exp().Shift(1).Log()) }},
 	{"sum", -2, 2, func(x Value) Value { return x.Square().Mul(x).Sum().Sin() }},
@@ -379,6 +390,10 @@ func TestGradientWhereMathematicsHasNone(t *testing.T) {
 			a, b := x.Index(0).Square().Scale(-0.5), x.Index(0).Shift(-3).Square().Scale(-0.5).Shift(-800)
 			return Concat(a, b).LogSumExp()
 		}, []float64{0.5}, []float64{-0.5}},
+		{"relu at 0", func(x Value) Value { return x.ReLU().Sum() }, []float64{0, -1, 2}, []float64{0, 0, 1}},
+		{"relu of relu", func(x Value) Value { return x.ReLU().ReLU().Square().Sum() }, []float64{-3, 2}, []float64{0, 4}},
+		{"relu and a root", func(x Value) Value { return x.ReLU().Sqrt().Sum() }, []float64{-1, 4}, []float64{0, 0.25}},
+		{"elu far out", func(x Value) Value { return x.ELU().Sum() }, []float64{1e4, -1e4}, []float64{1, 0}},
 		{"comparison", func(x Value) Value { return x.Greater(x.Graph().Scalar(0)).Sum() }, []float64{1, 0}, []float64{0, 0}},
 		{"floor", func(x Value) Value { return x.Floor().Sum() }, []float64{1, 0.5}, []float64{0, 0}},
 		{"0 times x", func(x Value) Value { return x.Scale(0).Sum() }, []float64{1, inf}, []float64{0, 0}},

@@ -58,6 +58,20 @@ func TestMistakesAreRecordedWhereTheyAreMade(t *testing.T) {
 			func(g *Graph, x, m, s Value) Value { return m.Cholesky() }},
 		{`cholesky: shape [200, 200] is too large: at most 64 rows`,
 			func(g *Graph, x, m, s Value) Value { return g.Input("a", 200, 200).Cholesky() }},
+		{`param "w": shape [3, -1] has a dimension of -1: every dimension must be at least 1`,
+			func(g *Graph, x, m, s Value) Value { return g.Param("w", 3, -1) }},
+		{`dense: shapes [2, 3] and [2, 3] do not fit: it takes a vector [k] and weights [k, o]`,
+			func(g *Graph, x, m, s Value) Value { return m.Dense(m, Value{}) }},
+		{`dense: shapes [2] and [3, 2] do not fit: it takes a vector [k] and weights [k, o]`,
+			func(g *Graph, x, m, s Value) Value { return x.Dense(g.Param("w", 3, 2), Value{}) }},
+		{`dense: a bias of shape [2] does not fit weights of shape [2, 3]: it needs shape [3]`,
+			func(g *Graph, x, m, s Value) Value { return x.Dense(g.Param("w", 2, 3), g.Param("b", 2)) }},
+		{`dense: the weights are each particle's own, input "m" of shape [2, 3]: make a dense layer of parameters and constants`,
+			func(g *Graph, x, m, s Value) Value { return x.Dense(m, Value{}) }},
+		{`dense: the bias is each particle's own, input "x" of shape [2]: make a dense layer of parameters and constants`,
+			func(g *Graph, x, m, s Value) Value { return x.Dense(g.Param("w", 2, 2), x) }},
+		{`layerNorm: epsilon is 0: it must be above 0, 1e-5 is usual`,
+			func(g *Graph, x, m, s Value) Value { return x.LayerNorm(0) }},
 		{`solveLower: shapes [2, 2] and [3] do not fit: the right side needs 2 rows, as a vector or matrix`,
 			func(g *Graph, x, m, s Value) Value {
 				return m.MatMul(m.Transpose()).SolveLower(g.Input("b", 3))
@@ -78,7 +92,7 @@ func TestMistakesAreRecordedWhereTheyAreMade(t *testing.T) {
 
 func TestCompileSaysWhatIsWrong(t *testing.T) {
 	g := NewGraph()
-	x, s := g.Input("x", 2), g.Input("s")
+	x, s, p := g.Input("x", 2), g.Input("s"), g.Param("p", 2)
 	other := NewGraph().Input("other")
 	for _, c := range []struct {
 		outputs, inputs []Value
@@ -91,6 +105,8 @@ func TestCompileSaysWhatIsWrong(t *testing.T) {
 		{[]Value{x}, []Value{x.Exp()}, "compile: input 0 is exp of shape [2]: inputs are made by Graph.Input"},
 		{[]Value{x}, []Value{x, x}, `compile: input 1, input "x" of shape [2], is given twice: give it once`},
 		{[]Value{x.Mul(s)}, []Value{x}, `compile: the outputs need input "s" of shape [], which is not among the inputs: add it`},
+		{[]Value{x.Mul(p)}, []Value{x}, `compile: the outputs need param "p" of shape [2]: use CompileRows, which takes parameters`},
+		{mustGradient(t, x.Dot(p), p), []Value{x}, `compile: the outputs need a sum over the particles, the gradient of a parameter: use CompileRows, which computes it`},
 	} {
 		if _, err := Compile(c.outputs, c.inputs); err == nil || err.Error() != c.want {
 			t.Errorf("error %q, want %q", err, c.want)

@@ -44,7 +44,7 @@ func (v Value) Dense(w, b Value) Value {
 	ids := []int{v.id}
 	for i, s := range operands[1:] {
 		if !g.nodes[s.id].shared {
-			return g.fail("dense: the %s, %v, are each particle's own: make them of parameters and constants", [2]string{"weights", "bias"}[i], s)
+			return g.fail("dense: the %s each particle's own, %v: make a dense layer of parameters and constants", [2]string{"weights are", "bias is"}[i], s)
 		}
 		ids = append(ids, s.id)
 	}

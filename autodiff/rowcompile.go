@@ -9,8 +9,12 @@ import (
 
 // CompileRows makes a program in float32 that computes the outputs from the inputs, which each particle has its own of,
 // and the params, which all share. Constants are rounded to float32; one that is finite stays so. The mistakes are those of
-// [Compile], and an operation that has no kernel in float32, and a value that is each particle's own but made of a sum over
-// the particles: particles never look at each other.
+// [Compile], and a value that is each particle's own but made of a sum over the particles: particles never look at each
+// other.
+//
+// Elementwise operations run in float32; those that have no kernel there, such as Pow and Lgamma, run in float64 and are
+// rounded. A product and a sum that meets it are rounded once together. Sum, Dot and MatMul add in float64, in the order of
+// the index, and round once at the end; Dense adds in float32, as it says.
 func CompileRows(outputs, inputs, params []Value) (*RowProgram, error) {
 	g, ids, err := request{"compileRows", outputs, inputs, params}.check()
 	if err != nil {
@@ -31,7 +35,7 @@ func CompileRows(outputs, inputs, params []Value) (*RowProgram, error) {
 		copies: map[copyKey]rowPlace{}, vectors: map[int]rowPlace{}, turned: map[int]rowPlace{}, p: &RowProgram{},
 	}
 	given := len(inputs)
-	return c.compile(fused[len(roots):], fused[:given], fused[given:len(roots)])
+	return c.compile(fused[len(roots):], fused[:given], fused[given:len(roots)]), nil
 }
 
 // rowBuffer is memory for the values of a piece that live and die together.
@@ -58,10 +62,9 @@ type rowCompiler struct {
 	copies   map[copyKey]rowPlace // of nodes, in another stride
 	uses     []int                // of nodes by other nodes and outputs
 	buffers  []rowBuffer
-	err      error
 }
 
-func (c *rowCompiler) compile(outputs, inputs, params []int) (*RowProgram, error) {
+func (c *rowCompiler) compile(outputs, inputs, params []int) *RowProgram {
 	array := arrayCaller
 	enter := func(list *[]rowArray, id int, name string) rowPlace {
 		n := c.nodes[id]
@@ -111,11 +114,8 @@ func (c *rowCompiler) compile(outputs, inputs, params []int) (*RowProgram, error
 			c.output(targets[i], id)
 		}
 	}
-	if c.err != nil {
-		return nil, c.err
-	}
 	c.plan()
-	return c.p, nil
+	return c.p
 }
 
 // computed tells whether a node's numbers are written by an instruction, and not just found within others.
@@ -146,13 +146,6 @@ func (c *rowCompiler) phase(id int) int {
 		return phaseAfter
 	}
 	return phaseBefore
-}
-
-// fail records the first mistake.
-func (c *rowCompiler) fail(format string, a ...any) {
-	if c.err == nil {
-		c.err = fmt.Errorf(format, a...)
-	}
 }
 
 // add appends an instruction to a phase.

@@ -69,6 +69,12 @@ func (c *rowCompiler) emit(id int) {
 		c.add(phaseEach, rowInstruction{kind: rowGather, op: n.op, n: n.size, inner: n.size, indices: transposed(n.shape[1], n.shape[0]), dst: dst, a: rowOperand{rowPlace: c.place(n.args[0])}})
 	case opSum, opDot, opMaxElement:
 		c.reduce(id)
+	case opMatMul:
+		phase := c.moment(id)
+		in := rowInstruction{kind: rowMatMul, op: n.op, m: n.shape[0], inner: c.shape(n.args[0])[1], n: n.size, dst: c.home(id)}
+		in.a.rowPlace, in.b.rowPlace = c.rowsOf(n.args[0], phase), c.rowsOf(n.args[1], phase)
+		c.places[id] = in.dst
+		c.add(phase, in)
 	case opDense:
 		c.dense(id, id, rowInstruction{})
 	case opDenseGradient:
@@ -90,10 +96,6 @@ func (c *rowCompiler) emit(id int) {
 		}
 		c.elementwise(id, n)
 	default:
-		if n.op.arity() == 0 {
-			c.fail("compileRows: %v of shape %v has no kernel in float32: leave it out, or compute it with Compile in float64", n.op, shapeText(n.shape))
-			return
-		}
 		c.elementwise(id, n)
 	}
 }

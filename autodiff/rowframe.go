@@ -193,6 +193,26 @@ func (f *rowFrame) move(in *rowInstruction) {
 		}
 	case rowReduce:
 		f.reduce(in)
+	case rowMatMul:
+		f.matMul(in)
+	}
+}
+
+// matMul multiplies the matrices of each row, [m, inner] times [inner, n/m], with sums as in reduce.
+func (f *rowFrame) matMul(in *rowInstruction) {
+	columns := in.n / in.m
+	for r := range f.rows {
+		dst := f.numbers(&in.dst, r, in.n)
+		a, b := f.numbers(&in.a.rowPlace, r, in.m*in.inner), f.numbers(&in.b.rowPlace, r, in.inner*columns)
+		for i := range in.m {
+			for j := range columns {
+				var s float64
+				for k := range in.inner {
+					s += float64(float64(a[i*in.inner+k]) * float64(b[k*columns+j]))
+				}
+				dst[i*columns+j] = float32(s)
+			}
+		}
 	}
 }
 
@@ -229,7 +249,7 @@ func (f *rowFrame) copy(in *rowInstruction) {
 // two float32 is exact, and are rounded to float32 once.
 func (f *rowFrame) reduce(in *rowInstruction) {
 	r := 0
-	for ; r+4 <= f.rows && in.op != opMax; r += 4 { // four at a time: one addition need not wait for the other
+	for ; r+4 <= f.rows && in.op != opMaxElement; r += 4 { // four at a time: one addition need not wait for the other
 		var s0, s1, s2, s3 float64
 		a0, a1 := f.numbers(&in.a.rowPlace, r, in.n), f.numbers(&in.a.rowPlace, r+1, in.n)
 		a2, a3 := f.numbers(&in.a.rowPlace, r+2, in.n), f.numbers(&in.a.rowPlace, r+3, in.n)
@@ -263,7 +283,7 @@ func (f *rowFrame) reduce(in *rowInstruction) {
 			for j, v := range f.numbers(&in.b.rowPlace, r, in.n) {
 				s += float64(float64(a[j]) * float64(v))
 			}
-		case opMax:
+		case opMaxElement:
 			s = float64(largest(a))
 		default:
 			for _, v := range a {

@@ -27,6 +27,7 @@ const (
 	rowDenseAdd                      // inner numbers of a row times n numbers of one, summed over the rows
 	rowDenseAddTurned                // that, with the n numbers being the rows of the result
 	rowColumnSums                    // rows, summed
+	rowMatMul                        // matrices of m and inner rows times each other
 	rowSumProducts                   // products of rows, summed over the rows
 )
 
@@ -57,6 +58,7 @@ type rowInstruction struct {
 	n       int // numbers of a row
 	rows    int // 0 for those of the piece
 	inner   int
+	m       int
 	relu    bool
 	gated   bool
 	dst     rowPlace
@@ -81,7 +83,7 @@ func (in *rowInstruction) operands() []*rowOperand {
 			return []*rowOperand{&in.a, &in.b, &in.c}
 		}
 		return []*rowOperand{&in.a, &in.b}
-	case rowDenseAdd, rowDenseAddTurned, rowSumProducts:
+	case rowDenseAdd, rowDenseAddTurned, rowSumProducts, rowMatMul:
 		return []*rowOperand{&in.a, &in.b}
 	}
 	return []*rowOperand{&in.a}

@@ -79,14 +79,14 @@ func plainRows(t testing.TB, rows int, outputs []Value, values [][]Value, data [
 	return evaluateRows(t, rows, outputs, given)
 }
 
-// checkRowsAgree compares results with the reference, relative to the largest number of each output.
+// checkRowsAgree compares results with the reference, relative to the largest number of each output, or to 0.1.
 func checkRowsAgree(t testing.TB, what string, got [][]float32, want [][]float64, tolerance float64) {
 	t.Helper()
 	for i := range want {
 		if len(got[i]) != len(want[i]) {
 			t.Fatalf("%s: output %d has %d numbers, want %d", what, i, len(got[i]), len(want[i]))
 		}
-		scale := 1e-3
+		scale := 0.1
 		for _, v := range want[i] {
 			scale = math.Max(scale, math.Abs(v))
 		}
