@@ -107,6 +107,9 @@ func Main(args []string) int {
 	return exitCode(err)
 }
 
+// packages takes away the names of packages, which tell a user of the command nothing.
+var packages = strings.NewReplacer("mcmc: ", "", "score: ", "", "train: ", "")
+
 // say prints an error and, for a mistyped density, the place.
 func say(s *streams, err error) {
 	text := err.Error()
@@ -117,7 +120,7 @@ func say(s *streams, err error) {
 	} else if errors.As(err, &outside) {
 		text = outside.Error() + ": --init FILE, or --init uniform"
 	}
-	fmt.Fprintf(s.err, "infer: %s\n", strings.ReplaceAll(text, "mcmc: ", ""))
+	fmt.Fprintf(s.err, "infer: %s\n", packages.Replace(text))
 	var formula *density.ParseError
 	if errors.As(err, &formula) {
 		fmt.Fprintln(s.err, formula.Picture())

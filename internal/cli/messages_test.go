@@ -53,7 +53,7 @@ func fields(line string) []string {
 	var list []string
 	for i, part := range strings.Split(line, "'") {
 		if i%2 == 1 {
-			list = append(list, part)
+			list = append(list, part) // quoted, perhaps empty
 		} else {
 			list = append(list, strings.Fields(part)...)
 		}

@@ -119,6 +119,27 @@ func (t *training) complete(c *cobra.Command) error {
 	case t.curve != "" && !strings.EqualFold(filepath.Ext(t.curve), ".csv"):
 		return usage("--curve %s: the loss curve is a .csv file", t.curve)
 	}
+	for _, n := range []struct {
+		name  string
+		value float64
+		ok    bool
+		rule  string
+	}{
+		{"steps", float64(t.config.Steps), t.config.Steps >= 1, "a training has at least 1"},
+		{"batch", float64(t.config.Batch), t.config.Batch >= 1, "a step takes at least 1 draw"},
+		{"rate", t.config.Rate.Peak, t.config.Rate.Peak > 0 && t.config.Rate.Peak <= 1000, "a learning rate is positive, 1e-3 is usual"},
+		{"warm-up", float64(t.config.Rate.WarmUp), t.config.Rate.WarmUp >= 0, "a number of steps is not negative"},
+		{"weight-decay", t.config.Adam.WeightDecay, t.config.Adam.WeightDecay >= 0, "a decay is not negative"},
+		{"clip", t.config.Clip, t.config.Clip >= 0, "a norm is not negative; 0 is no bound"},
+		{"ema", t.config.EMA, t.config.EMA >= 0 && t.config.EMA < 1, "a decay of an average is from 0 to below 1"},
+		{"validation", t.config.Validation.Share, t.config.Validation.Share >= 0 && t.config.Validation.Share <= 0.9, "a share of the draws is from 0 to 0.9"},
+		{"patience", float64(t.config.Validation.Patience), t.config.Validation.Patience >= 0, "a number of evaluations is not negative"},
+		{"workers", float64(t.config.Workers), t.config.Workers >= 0, "a training has at least 1"},
+	} {
+		if !n.ok {
+			return usage("--%s %s: %s", n.name, number(n.value), n.rule)
+		}
+	}
 	if t.plot != "" {
 		if _, err := figure.FormatOf(t.plot); err != nil {
 			return usage("--plot %s: %w", t.plot, err)
