@@ -190,8 +190,15 @@ func (in *rowInstruction) text(p *RowProgram) string {
 		if o.use != useRows || in.kind == rowSpread {
 			n = 1
 		}
-		if o == &in.a && (in.kind == rowDense || in.kind == rowDenseAdd) {
-			n = in.inner
+		switch in.kind {
+		case rowDense, rowDenseAdd, rowDenseAddTurned:
+			if o == &in.a {
+				n = in.inner
+			}
+		case rowDenseThin:
+			if o != &in.c {
+				n = in.inner
+			}
 		}
 		text = append(text, o.text(p, n))
 	}
