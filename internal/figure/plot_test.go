@@ -577,3 +577,23 @@ func TestManyDrawsAreThinned(t *testing.T) {
 		t.Errorf("the text %q does not say that 8,334 of 25,000 draws are marked", text)
 	}
 }
+
+func TestFitKeepsAsMuchAsFits(t *testing.T) {
+	line := "a line of text that is longer than its room"
+	for width := 20.0; width < 900; width += 7 {
+		got := fit(smallSize, line, width)
+		if got == line {
+			continue
+		}
+		kept, ok := strings.CutSuffix(got, "..")
+		if !ok || !strings.HasPrefix(line, kept) || textWidth(smallSize, got) > width {
+			t.Fatalf("%v pixels hold %q", width, got)
+		}
+		if longer := line[:len(kept)+1] + ".."; textWidth(smallSize, longer) <= width && len(longer) < len(line) {
+			t.Fatalf("%v pixels hold %q, though %q fits", width, got, longer)
+		}
+	}
+	if got := fit(smallSize, line, 0); got != ".." {
+		t.Errorf("no room holds %q", got)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"image/color"
 	stddraw "image/draw"
 	"math"
+	"sort"
 	"strings"
 	"sync"
 	"unicode"
@@ -162,11 +163,12 @@ func textWidth(size float64, line string) float64 {
 
 // fit cuts a line of text to a width in pixels.
 func fit(size float64, line string, width float64) string {
-	for length := len([]rune(line)); length > 2 && textWidth(size, line) > width; {
-		length--
-		line = cut(line, length)
+	length := len([]rune(line))
+	if length <= 2 || textWidth(size, line) <= width {
+		return line
 	}
-	return line
+	tooLong := func(fewer int) bool { return textWidth(size, cut(line, 2+fewer)) > width }
+	return cut(line, max(1+sort.Search(length-2, tooLong), 2))
 }
 
 const (
