@@ -255,7 +255,7 @@ func (d *decoder) node() error {
 }
 
 // checkNode checks that an operation takes such operands and gives such a shape. Operands that are all constants are
-// refused: such a node has to be written as the constant it is.
+// refused, but of a sum over the particles: such a node has to be written as the constant it is.
 func (g *Graph) checkNode(n node) error {
 	size := product(n.shape)
 	if n.op == opConstant {
@@ -273,7 +273,7 @@ func (g *Graph) checkNode(n node) error {
 	if len(n.args) < count[0] || len(n.args) > count[1] {
 		return fmt.Errorf("%d operands", len(n.args))
 	}
-	if g.allConstant(n.args...) {
+	if g.allConstant(n.args...) && n.op != opSumParticles && n.op != opDenseGradient {
 		return fmt.Errorf("all operands are constants: write the constant that it is")
 	}
 	shapes := make([][]int, len(n.args))
