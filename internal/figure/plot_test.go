@@ -61,7 +61,7 @@ func bluish(img *image.RGBA, x, y int) bool {
 }
 
 func TestPNGHoldsThePixelsOfTheFigure(t *testing.T) {
-	spec := Spec{Title: "ring", Draws: donut(300), Density: ring}
+	spec := Spec{Title: "ring", Draws: donut(300)}
 	file, want := decoded(t, plot(t, "png", spec)), painted(t, spec)
 	if file.Bounds() != want.Bounds() {
 		t.Fatalf("the file has %v, the figure %v", file.Bounds(), want.Bounds())
@@ -274,7 +274,7 @@ func TestPlotSVGIsXMLWithOneImage(t *testing.T) {
 }
 
 func TestPlotPDFBearsNoDate(t *testing.T) {
-	file := plot(t, "pdf", Spec{Title: "ring \u03c3", Draws: donut(100), Density: ring})
+	file := plot(t, "pdf", Spec{Title: "ring \u03c3", Draws: donut(100)})
 	dates := regexp.MustCompile(`D:[0-9]{14}`).FindAll(file, -1)
 	if !bytes.HasPrefix(file, []byte("%PDF-")) || len(dates) == 0 {
 		t.Fatalf("%.20q is no PDF file with dates", file)
@@ -305,7 +305,7 @@ func page(t *testing.T, file []byte) string {
 // The library turns the page upside down and text back again, but no image: so the image is flipped before. Should
 // a later version turn it back, the product of the vertical scales becomes positive and this test fails.
 func TestPDFLibraryStillTurnsImages(t *testing.T) {
-	text := page(t, plot(t, "pdf", Spec{Draws: donut(10), Density: ring}))
+	text := page(t, plot(t, "pdf", Spec{Draws: donut(10)}))
 	image := strings.Index(text, " Do")
 	if image < 0 {
 		t.Fatal("the page has no image")
