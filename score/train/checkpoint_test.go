@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -39,12 +40,11 @@ func everything(path string) train.Config {
 // until is a context that ends at its n-th question.
 type until struct {
 	context.Context
-	left *int
+	left *atomic.Int64
 }
 
 func (u until) Err() error {
-	*u.left--
-	if *u.left < 0 {
+	if u.left.Add(-1) < 0 {
 		return context.Canceled
 	}
 	return nil
@@ -52,7 +52,9 @@ func (u until) Err() error {
 
 // stopAfter trains until the context has been asked n times.
 func stopAfter(c train.Config, n int) (*train.Result, error) {
-	return train.Train(until{context.Background(), &n}, c)
+	var left atomic.Int64
+	left.Store(int64(n))
+	return train.Train(until{context.Background(), &left}, c)
 }
 
 // Cases S38 and S40: neither the count of the average nor the position of the rate is lost or counted twice.

@@ -21,15 +21,15 @@ const (
 
 // group is a part of a batch and what one worker needs for it.
 type group struct {
-	first, count             int // rows of the batch
-	dim, batch               int
-	rows, normals, signs     random.Stream
-	levels                   score.Levels // nil for one level or none
-	uniform                  [4][]float32
-	points, sigma            []float32
-	normal, sign             quarters
-	loss, gradient           []float32
-	inputs, outputs, weights [][]float32
+	first, count         int // rows of the batch
+	dim, batch           int
+	rows, normals, signs random.Stream
+	levels               score.Levels // nil for one level or none
+	uniform              [4][]float32
+	points, sigma        []float32
+	normal, sign         quarters
+	loss, gradient       []float32
+	inputs, outputs      [][]float32
 }
 
 // quarters is a vector of random numbers that is drawn in four equal parts, one for each of the numbers a call makes, and so
@@ -114,12 +114,14 @@ func (g *group) gather(data *rows) {
 	low = low[:len(high)]
 	dim := g.dim
 	for i, u := range high {
-		word := uint64(u*(1<<places))<<places | uint64(low[i]*(1<<places))
+		word := uint64(int32(u*(1<<places)))<<places | uint64(int32(low[i]*(1<<places)))
 		index, _ := bits.Mul64(word<<(64-2*places), uint64(data.count))
 		from, to := data.values[int(index)*dim:][:dim], g.points[i*dim:][:dim]
-		for j, v := range from {
-			to[j] = v
+		if dim == 2 { // too short for the call that a copy is
+			to[0], to[1] = from[0], from[1]
+			continue
 		}
+		copy(to, from)
 	}
 }
 

@@ -42,6 +42,14 @@ func small(data *lanes.Block) train.Config {
 	}
 }
 
+// skipWithRace leaves out, under the race detector, a test that is long and shares nothing, or counts allocations.
+func skipWithRace(t *testing.T) {
+	t.Helper()
+	if raceEnabled {
+		t.Skip("nothing for the race detector")
+	}
+}
+
 func learn(t *testing.T, c train.Config) *train.Result {
 	t.Helper()
 	r, err := train.Train(context.Background(), c)
@@ -90,6 +98,7 @@ func covariance(b *lanes.Block) (mean [2]float64, c [2][2]float64) {
 // For a score A x + b every objective has its least value in closed form: A = -(C + sigma^2 I)^-1 and b = -A m, m and C the mean and
 // the covariance of the points. (For sliced score matching by random signs it is the same A, as it is symmetric.)
 func TestEveryObjectiveFindsTheExactLinearScore(t *testing.T) {
+	skipWithRace(t)
 	data := normals(4000, [2]float64{0.5, -1}, [2]float64{1, 0.7}, 0.6)
 	mean, c := covariance(data)
 	for _, o := range []struct {
@@ -334,6 +343,7 @@ func TestADivergedTrainingSaysSo(t *testing.T) {
 }
 
 func TestAStepAllocatesNothing(t *testing.T) {
+	skipWithRace(t)
 	c := small(normals(300, [2]float64{}, [2]float64{1, 1}, 0))
 	c.Clip, c.EMA = 1, 0.99
 	step := train.Stepper(t, c)
