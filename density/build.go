@@ -19,13 +19,14 @@ type Graph struct {
 
 	// One graph, three programs: log p alone, the gradient alone, both. Each is compiled when it is first
 	// needed, but for log p, which shows faults of the graph.
-	x, logp, gradient           autodiff.Value
+	x                           autodiff.Value
 	value, slope, valueAndSlope program
 	compiling                   sync.Mutex // a graph is not for concurrent use
 }
 
 // program is a compiled part of the graph, once it is.
 type program struct {
+	outputs  []autodiff.Value
 	once     sync.Once
 	compiled *autodiff.Program
 	err      error
@@ -82,19 +83,22 @@ func build(dim int, f func(x autodiff.Value) (autodiff.Value, error)) (*Graph, e
 	if err != nil {
 		return nil, fmt.Errorf("gradient of a density of dimension %d: %w", dim, err)
 	}
-	g := &Graph{dim: dim, apply: f, x: x, logp: logp, gradient: gradient[0]}
-	if _, err := g.compile(&g.value, logp); err != nil {
+	g := &Graph{dim: dim, apply: f, x: x}
+	g.value.outputs = []autodiff.Value{logp}
+	g.slope.outputs = []autodiff.Value{gradient[0]}
+	g.valueAndSlope.outputs = []autodiff.Value{logp, gradient[0]}
+	if _, err := g.compile(&g.value); err != nil {
 		return nil, fmt.Errorf("density of dimension %d: %w", dim, err)
 	}
 	return g, nil
 }
 
-// compile returns the program of these outputs, which is p's.
-func (g *Graph) compile(p *program, outputs ...autodiff.Value) (*autodiff.Program, error) {
+// compile returns the program of p's outputs.
+func (g *Graph) compile(p *program) (*autodiff.Program, error) {
 	p.once.Do(func() {
 		g.compiling.Lock()
 		defer g.compiling.Unlock()
-		p.compiled, p.err = autodiff.Compile(outputs, []autodiff.Value{g.x})
+		p.compiled, p.err = autodiff.Compile(p.outputs, []autodiff.Value{g.x})
 		p.calls.New = func() any { return new(call) }
 	})
 	return p.compiled, p.err
@@ -105,7 +109,7 @@ func (g *Graph) Dim() int { return g.dim }
 
 // Lanes is the number of points that the gradient's program works through at a time.
 func (g *Graph) Lanes() int {
-	p, err := g.compile(&g.valueAndSlope, g.logp, g.gradient)
+	p, err := g.compile(&g.valueAndSlope)
 	if err != nil {
 		return lanes.Width // LogProbGrad will say what is wrong
 	}
@@ -130,7 +134,7 @@ func (g *Graph) LogProb(ctx context.Context, logp []float64, x *lanes.Block) err
 	if err := checkCall(ctx, g.dim, logp, x); err != nil {
 		return err
 	}
-	p, err := g.compile(&g.value, g.logp)
+	p, err := g.compile(&g.value)
 	if err != nil {
 		return err
 	}
@@ -152,7 +156,7 @@ func (g *Graph) LogProbGrad(ctx context.Context, logp []float64, grad, x *lanes.
 	if err := checkGradient(ctx, g.dim, grad, x); err != nil {
 		return err
 	}
-	p, err := g.compile(&g.valueAndSlope, g.logp, g.gradient)
+	p, err := g.compile(&g.valueAndSlope)
 	if err != nil {
 		return err
 	}
@@ -167,7 +171,7 @@ func (g *Graph) gradientAlone(ctx context.Context, grad, x *lanes.Block) error {
 	if err := checkGradient(ctx, g.dim, grad, x); err != nil {
 		return err
 	}
-	p, err := g.compile(&g.slope, g.gradient)
+	p, err := g.compile(&g.slope)
 	if err != nil {
 		return err
 	}
