@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"regexp"
 	"runtime"
+	"slices"
+	"sort"
 	"strings"
 	"testing"
 )
@@ -278,80 +281,117 @@ func TestDecodeAllocatesInProportion(t *testing.T) {
 	}
 }
 
-// FuzzDecode: whatever the text, Decode returns; what it accepts can be written again, means the same, and runs.
-func FuzzDecode(f *testing.F) {
-	f.Add([]byte(graphText))
+// seeds are the texts of layers with their gradients.
+func seeds(t testing.TB) (texts [][]byte) {
 	for i, l := range layers {
 		g := NewGraph()
 		x, s := g.Input("x", 3), g.Input("s")
 		y, params := l.f(g, x, s)
-		for j := range params {
-			params[j].graph.nodes[params[j].id].name = fmt.Sprint("p", j)
-		}
-		d, err := Gradient(y, append([]Value{x}, params...)...)
-		if err != nil {
-			f.Fatal(err)
+		for j := range params { // of one name each
+			g.nodes[params[j].id].name = fmt.Sprint("p", j)
 		}
 		outputs := []Output{{"y", y}}
-		for j, v := range d {
+		for j, v := range mustGradient(t, y, append([]Value{x}, params...)...) {
 			outputs = append(outputs, Output{fmt.Sprint("d", j), v})
 		}
 		text, err := Encode(Formula{Inputs: []Value{x, s}, Params: params, Outputs: outputs, Epoch: 1})
 		if err != nil {
-			f.Fatal(err)
+			t.Fatal(i, err)
 		}
-		if i%4 == 0 {
-			f.Add(text)
-		}
+		texts = append(texts, text)
 	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		d, err := Decode(text)
-		if err != nil {
-			return
-		}
-		first, err := Encode(*d)
-		if err != nil {
-			t.Fatal(err)
-		}
-		again, err := Decode(first)
-		if err != nil {
-			t.Fatalf("%v\n%s", err, first)
-		}
-		if second, err := Encode(*again); err != nil || !bytes.Equal(first, second) {
-			t.Fatalf("%v\n%s\n%s", err, first, second)
-		}
-		total := 0
-		for i := range d.Inputs[:min(1, len(d.Inputs))] {
-			for _, n := range d.Inputs[i].graph.nodes {
-				total += n.size
-			}
-		}
-		if total > 1<<12 {
-			return
-		}
-		p, err := CompileRows(d.values(), d.Inputs, d.Params)
-		if err != nil {
-			return // a sum over the particles in a value of one
-		}
+	return texts
+}
+
+// survive checks that a text is refused, or else can be written again, means the same, and runs.
+func survive(t testing.TB, text []byte) (accepted bool) {
+	d, err := Decode(text)
+	if err != nil {
+		return false
+	}
+	first, err := Encode(*d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Decode(first)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, first)
+	}
+	if second, err := Encode(*again); err != nil || !bytes.Equal(first, second) {
+		t.Fatalf("%v\n%s\n%s", err, first, second)
+	}
+	values, total := d.values(), 0
+	for _, n := range values[0].graph.nodes {
+		total += n.size
+	}
+	if total > 1<<12 {
+		return true
+	}
+	if p, err := CompileRows(values, d.Inputs, d.Params); err == nil {
 		const rows = 3
 		r := rand.New(rand.NewPCG(1, 1))
-		p.Run(rows, empty32(rows, d.values()), numbers32(r, rows, d.Inputs), numbers32(r, rows, d.Params))
-		if len(d.Params) == 0 {
-			if p, err := Compile(d.values(), d.Inputs); err == nil {
-				var in, out []Array
-				for _, v := range d.Inputs {
-					in = append(in, Array{make([]float64, v.Size()), 1})
-				}
-				for _, v := range d.values() {
-					out = append(out, Array{make([]float64, v.Size()), 1})
-				}
-				p.Run(1, out, in)
+		p.Run(rows, empty32(rows, values), numbers32(r, rows, d.Inputs), numbers32(r, rows, d.Params))
+	}
+	if p, err := Compile(values, d.Inputs); err == nil {
+		in, out := make([]Array, len(d.Inputs)), make([]Array, len(values))
+		for i, v := range d.Inputs {
+			in[i] = Array{make([]float64, v.Size()), 1}
+		}
+		for i, v := range values {
+			out[i] = Array{make([]float64, v.Size()), 1}
+		}
+		p.Run(1, out, in)
+	}
+	for _, v := range values {
+		if len(v.Shape()) == 0 {
+			if d, err := Gradient(v, append(append([]Value(nil), d.Inputs...), d.Params...)...); err == nil && len(d) > 0 {
+				Compile(d, nil)
 			}
 		}
-		for _, o := range d.Outputs {
-			if o.Value.Size() == 1 && len(o.Value.Shape()) == 0 {
-				Gradient(o.Value, append(append([]Value(nil), d.Inputs...), d.Params...)...)
+	}
+	return true
+}
+
+// TestDamagedFormulasDoNoHarm changes numbers and operations of sound texts, which a fuzzer of bytes seldom does.
+func TestDamagedFormulasDoNoHarm(t *testing.T) {
+	texts := seeds(t)
+	token := regexp.MustCompile(`"op":"\w+"|-?\b\d+\b`)
+	var operations []string
+	for name := range written {
+		operations = append(operations, name)
+	}
+	sort.Strings(operations)
+	r := rand.New(rand.NewPCG(10, 0))
+	accepted := 0
+	const count = 5000
+	for range count {
+		text := texts[r.IntN(len(texts))]
+		for range 1 + r.IntN(3) {
+			places := token.FindAllIndex(text, -1)
+			at := places[r.IntN(len(places))]
+			change := fmt.Sprint(r.IntN(20))
+			if text[at[0]] == '"' {
+				change = fmt.Sprintf(`"op":%q`, operations[r.IntN(len(operations))])
+			} else if r.IntN(10) == 0 {
+				change = fmt.Sprint(r.Int64() >> r.IntN(64))
 			}
+			text = slices.Concat(text[:at[0]], []byte(change), text[at[1]:])
 		}
-	})
+		if survive(t, text) {
+			accepted++
+		}
+	}
+	t.Logf("%d of %d accepted", accepted, count)
+	if accepted < count/50 {
+		t.Errorf("only %d of %d damaged texts are accepted: this tests little", accepted, count)
+	}
+}
+
+// FuzzDecode: whatever the text, Decode returns, and what it accepts is sound.
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(graphText))
+	for _, text := range seeds(f) {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) { survive(t, text) })
 }
