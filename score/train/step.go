@@ -253,21 +253,23 @@ func norm(values []float32) float64 {
 	return math.Sqrt((sum[0] + sum[1]) + (sum[2] + sum[3]))
 }
 
-// worthSharing is the time of a step from which on its groups are given to workers.
-const worthSharing = 150 * time.Microsecond
+// The first steps are timed: from worthSharing on their groups are given to workers, from worthWatching on the clock is looked at after
+// every step. Neither changes a result.
+const (
+	trials        = 5
+	worthSharing  = 150 * time.Microsecond
+	worthWatching = time.Millisecond
+)
 
-// trials is the number of steps that are timed before the choice.
-const trials = 5
-
-// clock is the time if the choice has still to be made.
+// clock is the time, as long as steps are timed.
 func (t *trainer) clock() time.Time {
-	if t.workers == 1 || len(t.groups) == 1 || t.state.step-t.resumed >= trials {
+	if t.state.step-t.resumed >= trials {
 		return time.Time{}
 	}
 	return time.Now()
 }
 
-// decide shares the steps among workers from now on if the fastest of the trials was slow. It changes no result.
+// decide takes the fastest of the trials.
 func (t *trainer) decide(begin time.Time) {
 	if begin.IsZero() {
 		return
@@ -275,7 +277,10 @@ func (t *trainer) decide(begin time.Time) {
 	if took := time.Since(begin); t.fastest == 0 || took < t.fastest {
 		t.fastest = took
 	}
-	t.parallel = t.state.step-t.resumed == trials && t.fastest >= worthSharing
+	if t.state.step-t.resumed == trials {
+		t.parallel = t.workers > 1 && len(t.groups) > 1 && t.fastest >= worthSharing
+		t.slow = t.fastest >= worthWatching
+	}
 }
 
 // validator is the rows kept for validation, with noise that is drawn once.

@@ -62,7 +62,8 @@ type Config struct {
 
 	// Checkpoint is the file that checkpoints belong to and stand beside: the model's, for example. Empty for none. They are
 	// written when the context ends, and after every CheckpointSteps steps (if not 0) and every CheckpointEvery (if not 0); the
-	// newest three are kept. Whoever has used the result removes them by [RemoveCheckpoints].
+	// newest three are kept. One that cannot be written ends the training. Whoever has used the result removes them by
+	// [RemoveCheckpoints].
 	Checkpoint      string
 	CheckpointSteps int
 	CheckpointEvery time.Duration
@@ -171,8 +172,9 @@ type trainer struct {
 	scratch    []float32 // as long as the weights
 	validation *validator
 	workers    int
-	parallel   bool // groups are given to workers
-	fastest    time.Duration
+	fastest    time.Duration // of the steps that were timed
+	parallel   bool          // groups are given to workers
+	slow       bool          // the clock is looked at after every step
 	resumed    int
 	notes      []string
 	shown      time.Time // of the last call of Progress
@@ -288,7 +290,7 @@ func (t *trainer) after() error {
 		s.mark(t.Rate.at(s.step-1, t.Steps), validated)
 	}
 	due := t.CheckpointSteps > 0 && s.step%t.CheckpointSteps == 0
-	if s.step%clockSteps == 0 || t.parallel {
+	if s.step%clockSteps == 0 || t.slow {
 		now := time.Now()
 		if t.Progress != nil && now.Sub(t.shown) >= 100*time.Millisecond {
 			t.shown = now
@@ -303,7 +305,7 @@ func (t *trainer) after() error {
 	return nil
 }
 
-// clockSteps is how many small steps are made between two looks at the clock.
+// clockSteps is how many fast steps are made between two looks at the clock.
 const clockSteps = 64
 
 // curvePoints is about how many points a loss curve has.
