@@ -12,6 +12,18 @@
 //	gradient, err := autodiff.Gradient(y, x)
 //	program, err := autodiff.Compile([]autodiff.Value{y, gradient[0]}, []autodiff.Value{x})
 //
+// # Networks
+//
+// A [Graph.Param] is a value that all particles share, such as the weights of [Value.Dense]. [CompileRows] makes a
+// [RowProgram] of a formula with parameters: float32, each particle's numbers side by side. The gradient in a parameter is
+// the sum over the particles of a run. [Encode] and [Decode] write a formula as text and read it.
+//
+//	w, b := g.Param("w", 2, 32), g.Param("b", 32)
+//	v := g.Param("v", 32, 2)
+//	score := x.Dense(w, b).ReLU().Dense(v, autodiff.Value{})   // no bias
+//	loss := score.Add(z).Square().Sum()                        // z: the noise over sigma
+//	gradient, err := autodiff.Gradient(loss, w, b, v)
+//
 // # Errors
 //
 // Nothing panics on a wrong formula. The first mistake (two shapes that do not fit, an index out of range, a value of
@@ -23,7 +35,7 @@
 // A value's bits depend on its formula alone: not on the other outputs of the program, the number of particles, the
 // size of the pieces, or the backend. A product that is added to something is fused into one multiply-add. Sums over
 // elements go in the order of the index: Sum is ((a0 + a1) + a2) + ..., Dot and each element of MatMul are
-// fma(a2, b2, fma(a1, b1, a0*b0)) and so on. The formula is simplified as it is recorded: constants are folded and
+// fma(a2, b2, fma(a1, b1, a0*b0)) and so on; [CompileRows] says how they are in float32. The formula is simplified as it is recorded: constants are folded and
 // merged, division by a constant becomes multiplication by its reciprocal, small integer powers become products,
 // log(1+u) becomes log1p(u). 0*x and x-x are kept as they are, for x may be NaN. Factors are regrouped, such as
 // (v*s)*t to v*(s*t) for a vector v: a formula whose intermediate results come near the ends of the range of float64

@@ -15,15 +15,15 @@ func TestPerceptronMatchesJAX(t *testing.T) {
 		t.Fatal(err)
 	}
 	var stored struct {
-		Widths               []int
-		Sigma                float64
-		Params               [][]float32
-		X, Z                 []float32
-		Score, Losses        []float64
-		Gradients            [][]float64
-		GradientX            []float64 `json:"gradient_x"`
-		Hutchinson           []float64
-		HutchinsonGradients2 [][]float64 `json:"hutchinson_gradients"`
+		Widths              []int
+		Sigma               float64
+		Params              [][]float32
+		X, Z                []float32
+		Score, Losses       []float64
+		Gradients           [][]float64
+		GradientX           []float64 `json:"gradient_x"`
+		Hutchinson          []float64
+		HutchinsonGradients [][]float64 `json:"hutchinson_gradients"`
 	}
 	if err := json.Unmarshal(text, &stored); err != nil {
 		t.Fatal(err)
@@ -38,7 +38,7 @@ func TestPerceptronMatchesJAX(t *testing.T) {
 	outputs = append(append(outputs, mustGradient(t, loss, m.params...)...), mustGradient(t, loss, m.x)...)
 	want = append(append(want, stored.Gradients...), stored.GradientX)
 	outputs = append(outputs, mustGradient(t, slope, m.params...)...)
-	want = append(want, stored.HutchinsonGradients2...)
+	want = append(want, stored.HutchinsonGradients...)
 
 	rows := len(stored.Losses)
 	p := mustCompileRows(t, outputs, []Value{m.x, m.z}, m.params)
