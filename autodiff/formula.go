@@ -78,6 +78,14 @@ func Encode(f Formula) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	numbers := 0
+	for id, needed := range reachable(g, ids) {
+		if n := &g.nodes[id]; needed {
+			if numbers += n.size; numbers > mostNumbers || len(n.shape) > mostDimensions {
+				return nil, fmt.Errorf("encode: %v: a value has at most %d dimensions, and all values together %d numbers for one particle", Value{g, id}, mostDimensions, mostNumbers)
+			}
+		}
+	}
 	given := append(append([]Value(nil), f.Inputs...), f.Params...)
 	for i, v := range given {
 		what := "input"

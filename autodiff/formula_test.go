@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"regexp"
 	"runtime"
 	"slices"
@@ -56,6 +57,28 @@ func TestEncodeWritesTheSchema(t *testing.T) {
 	}
 	if _, ok := d.Output("other"); ok || (Value{}).Name() != "" {
 		t.Error("an output or a name that does not exist")
+	}
+}
+
+// TestTheSchemasExample reads the text of the page that states the schema.
+func TestTheSchemasExample(t *testing.T) {
+	page, err := os.ReadFile("../docs/model-file.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(page), "```json\n")
+	text, _, _ = strings.Cut(text, "```")
+	d, err := Decode([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := Encode(*d); err != nil || string(again) != text {
+		t.Errorf("%v\n%s\nis written again as\n%s", err, text, again)
+	}
+	for name := range written {
+		if !strings.Contains(string(page), "`"+name+"`") {
+			t.Errorf("the page does not name the operation %s", name)
+		}
 	}
 }
 
@@ -158,6 +181,7 @@ func TestEncodeSaysWhatIsWrong(t *testing.T) {
 		{Formula{Epoch: 1, Precision: "bfloat16", Outputs: y, Inputs: []Value{x}, Params: []Value{w}}, `encode: precision "bfloat16": it is float32 or float64`},
 		{Formula{Epoch: 1, Outputs: []Output{{"", x}}, Inputs: []Value{x}}, "encode: output without a name: give each one"},
 		{Formula{Epoch: 1, Outputs: []Output{{"y", x}, {"y", x}}, Inputs: []Value{x}}, `encode: output name "y" is there twice: names must differ`},
+		{Formula{Epoch: 1, Outputs: []Output{{"y", x.Reshape(2, 1, 1, 1, 1, 1, 1, 1, 1)}}, Inputs: []Value{x}}, "encode: view of shape [2, 1, 1, 1, 1, 1, 1, 1, 1]: a value has at most 8 dimensions, and all values together 16777216 numbers for one particle"},
 		{Formula{Epoch: 1, Outputs: y, Inputs: []Value{x, g.Input("w")}, Params: []Value{w}}, `encode: param name "w" is there twice: names must differ`},
 		{Formula{Epoch: 1, Outputs: y, Inputs: []Value{x, g.Input("")}, Params: []Value{w}}, "encode: input without a name: give each one"},
 		{Formula{Epoch: 1, Outputs: y, Inputs: []Value{x, g.Input("\xff")}, Params: []Value{w}}, `encode: input name "\xff": it needs valid UTF-8 of at most 256 bytes`},

@@ -367,6 +367,7 @@ func (c *rowCompiler) plan() {
 	}
 	c.p.columns = m.most
 	c.p.piece = pieceFor(m.most)
+	c.p.own = c.p.columns * c.p.piece
 	for at := range code {
 		code[at].each(func(q *rowPlace) {
 			if q.array < 0 {
@@ -401,10 +402,11 @@ func (c *rowCompiler) reusable(in *rowInstruction, at int) int {
 	return -1
 }
 
-// The values of a piece should stay in the nearer caches.
+// The values of a piece should stay in the second-level cache. Measured for layers of 32 to 256: pieces of 96 rows are 2 to
+// 4 % slower than those of 256 to 768, which are equal.
 const (
-	pieceNumbers = 96 << 10 / 4
-	mostRows     = 256
+	pieceNumbers = 256 << 10 / 4
+	mostRows     = 512
 	fewestRows   = 16
 )
 

@@ -21,6 +21,7 @@ type RowProgram struct {
 	shared                  int // numbers of values that all particles share
 	columns                 int // numbers a row of the values of a piece
 	piece                   int // rows
+	own                     int // numbers of the values of the largest piece
 	kernels                 atomic.Pointer[resolvedRows]
 	memories                sync.Pool // *rowMemory
 }
@@ -97,7 +98,7 @@ func (p *RowProgram) Run(rows int, outputs, inputs, params [][]float32) {
 
 func (p *RowProgram) newMemory() *rowMemory {
 	m := &rowMemory{
-		piece:  aligned32(p.columns*p.piece + backends.DenseWidth),
+		piece:  aligned32(p.own + backends.DenseWidth),
 		shared: aligned32(p.shared + backends.DenseWidth),
 		bases:  make([]unsafe.Pointer, arrayCaller+len(p.inputs)+len(p.params)+len(p.outputs)),
 	}

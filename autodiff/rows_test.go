@@ -348,7 +348,7 @@ func TestPerceptronListing(t *testing.T) {
 	m := perceptron(g, Value.ReLU, 2, 32, 32, 2)
 	p := mustCompileRows(t, append([]Value{m.loss}, mustGradient(t, m.loss, m.params...)...), []Value{m.x, m.z}, m.params)
 	want := strings.TrimLeft(`
-from x[2] z[2] with w0[64] b0[32] w1[1024] b1[32] w2[64] b2[2] to out0[1] out1[64] out2[32] out3[1024] out4[32] out5[64] out6[2] by t[100] and shared s[1232], 240 rows
+from x[2] z[2] with w0[64] b0[32] w1[1024] b1[32] w2[64] b2[2] to out0[1] out1[64] out2[32] out3[1024] out4[32] out5[64] out6[2] by t[100] and shared s[1232], 512 rows
 before:
 	s[0:2]+32 = transpose[32, 2] w2[0:2]
 	s[64:128]+32 = clear
@@ -360,20 +360,20 @@ before:
 	out2[0:32] = clear
 each piece:
 	t[0:32] = dense[2, 32] relu x[0:2] w0[0:32] b0[0:32]+0
-	t[7680:7712] = dense[32, 32] relu t[0:32] w1[0:32] b1[0:32]+0
-	t[15360:15362] = denseThin[32, 2] t[7680:7712] s[0:32] b2[0:2]
-	t[15840:15842] = turn t[15360:15362]
-	t[15840:15842] = add t[15840:15842] z[0:2]
-	t[15360:15362]+1 = dot t[15840:15842] t[15840:15842]
-	out0[0:1] = mul t[15360:15361] 0.5
-	s[64:66]+32 = denseAddTurned[32, 2] t[7680:7712] t[15840:15842]
-	s[128:144] = columnSums t[15840:15856]+2
-	t[16320:16352] = dense[2, 32] gated t[15840:15842] s[0:32] t[7680:7712]
-	out3[0:32] = denseAdd[32, 32] t[0:32] t[16320:16352]
-	out4[0:32] = columnSums t[16320:16352]
-	t[7680:7712] = dense[32, 32] gated t[16320:16352] s[144:176] t[0:32]
-	out1[0:32] = denseAdd[2, 32] x[0:2] t[7680:7712]
-	out2[0:32] = columnSums t[7680:7712]
+	t[16384:16416] = dense[32, 32] relu t[0:32] w1[0:32] b1[0:32]+0
+	t[32768:32770] = denseThin[32, 2] t[16384:16416] s[0:32] b2[0:2]
+	t[33792:33794] = turn t[32768:32770]
+	t[33792:33794] = add t[33792:33794] z[0:2]
+	t[32768:32770]+1 = dot t[33792:33794] t[33792:33794]
+	out0[0:1] = mul t[32768:32769] 0.5
+	s[64:66]+32 = denseAddTurned[32, 2] t[16384:16416] t[33792:33794]
+	s[128:144] = columnSums t[33792:33808]+2
+	t[34816:34848] = dense[2, 32] gated t[33792:33794] s[0:32] t[16384:16416]
+	out3[0:32] = denseAdd[32, 32] t[0:32] t[34816:34848]
+	out4[0:32] = columnSums t[34816:34848]
+	t[16384:16416] = dense[32, 32] gated t[34816:34848] s[144:176] t[0:32]
+	out1[0:32] = denseAdd[2, 32] x[0:2] t[16384:16416]
+	out2[0:32] = columnSums t[16384:16416]
 after:
 	out5[0:32]+2 = transpose[2, 32] s[64:96]
 	out6[0:2] = copy s[128:130]
