@@ -3,6 +3,7 @@ package score
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -74,7 +75,7 @@ func NewModel(formula []byte, weights map[string][]float32, info ModelInfo) (*Mo
 	if err != nil {
 		return nil, fmt.Errorf("score: model: %w", err)
 	}
-	if err := m.compile(f); err != nil {
+	if err := errors.Join(checkOperations(formula), m.compile(f)); err != nil {
 		return nil, fmt.Errorf("score: model: %w", err)
 	}
 	if len(weights) != len(m.names) {
@@ -102,6 +103,20 @@ func NewModel(formula []byte, weights map[string][]float32, info ModelInfo) (*Mo
 		return nil, err
 	}
 	return m, nil
+}
+
+// checkOperations refuses operations by which the score of a point would depend on the other points that are computed with it.
+func checkOperations(formula []byte) error {
+	var text struct{ Nodes []struct{ Op string } }
+	if err := json.Unmarshal(formula, &text); err != nil {
+		return err
+	}
+	for _, n := range text.Nodes {
+		if n.Op == "sumParticles" || n.Op == "denseGradient" {
+			return fmt.Errorf("its formula has the operation %s, a sum over particles: a score belongs to its point alone", n.Op)
+		}
+	}
+	return nil
 }
 
 // compile makes the program and reads off its inputs and parameters.
@@ -135,6 +150,9 @@ func (m *Model) compile(f *autodiff.Formula) error {
 	}
 	if !slices.Equal(s.Shape(), x.Shape()) {
 		return fmt.Errorf("its formula gives shape %v for points of %d coordinates: a score is a vector of as many", s.Shape(), m.dim)
+	}
+	if s.Shared() {
+		return fmt.Errorf("its score does not depend on x: it is the same for all points")
 	}
 	if f.Precision != modelPrecision {
 		return fmt.Errorf("its precision is %q: %q is what networks are computed in", f.Precision, modelPrecision)

@@ -331,6 +331,57 @@ func TestAFileThatIsNoModelSaysWhy(t *testing.T) {
 	}
 }
 
+// A formula that is one, and no score.
+func TestAFormulaThatIsNoScoreIsRefused(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		build func(g *autodiff.Graph, f *autodiff.Formula) autodiff.Value
+		want  string
+	}{
+		{"a constant", func(g *autodiff.Graph, f *autodiff.Formula) autodiff.Value {
+			f.Params = []autodiff.Value{g.Param("b", 2)}
+			return f.Params[0]
+		}, "does not depend on x"},
+		{"a sum over the points", func(g *autodiff.Graph, f *autodiff.Formula) autodiff.Value {
+			p := g.Param("p")
+			f.Params = []autodiff.Value{p}
+			sums, err := autodiff.Gradient(f.Inputs[0].Mul(p).Sum(), p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return f.Inputs[0].Add(sums[0])
+		}, "a sum over particles"},
+		{"another input", func(g *autodiff.Graph, f *autodiff.Formula) autodiff.Value {
+			f.Inputs = append(f.Inputs, g.Input("time"))
+			return f.Inputs[0].Mul(f.Inputs[1])
+		}, `the input "time"`},
+		{"a vector of levels", func(g *autodiff.Graph, f *autodiff.Formula) autodiff.Value {
+			f.Inputs = append(f.Inputs, g.Input("sigma", 2))
+			return f.Inputs[0].Mul(f.Inputs[1])
+		}, "an input sigma of shape [2]"},
+		{"a number", func(g *autodiff.Graph, f *autodiff.Formula) autodiff.Value { return f.Inputs[0].Sum() }, "gives shape []"},
+		{"float64", func(g *autodiff.Graph, f *autodiff.Formula) autodiff.Value {
+			f.Precision = "float64"
+			return f.Inputs[0].Neg()
+		}, `its precision is "float64"`},
+	} {
+		g := autodiff.NewGraph()
+		f := autodiff.Formula{Inputs: []autodiff.Value{g.Input("x", 2)}, Epoch: 1}
+		f.Outputs = []autodiff.Output{{Name: "score", Value: c.build(g, &f)}}
+		text, err := autodiff.Encode(f)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		weights := map[string][]float32{}
+		for _, p := range f.Params {
+			weights[p.Name()] = make([]float32, p.Size())
+		}
+		if _, err := score.NewModel(text, weights, score.ModelInfo{}); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want one with %q", c.name, err, c.want)
+		}
+	}
+}
+
 // A small file whose formula declares much.
 func TestAHostileFormulaDoesNotAllocateWhatItDeclares(t *testing.T) {
 	for name, text := range map[string]string{
