@@ -170,24 +170,14 @@ func (c *rowCompiler) denseThin(id int) {
 	c.add(phaseEach, rowInstruction{kind: rowTurn, n: y.size, dst: dst, a: rowOperand{rowPlace: in.dst}})
 }
 
-// sums is where a sum over the particles goes: columns numbers of each of some rows, 0 at first.
+// sums is where a sum over the particles goes: columns numbers of each of some rows.
 func (c *rowCompiler) sums(id, rows, columns int) (dst rowPlace, phase int) {
 	dst, ok := c.homes[id]
 	if !ok || rows*columns != c.size(id) {
 		dst = c.newShared(rows, columns)
 	}
 	dst.stride = columns
-	phase = c.phase(id)
-	c.clear(phase, dst, rows*columns)
-	return dst, phase
-}
-
-// clear writes zeros before a phase adds to them.
-func (c *rowCompiler) clear(phase int, dst rowPlace, n int) {
-	if phase == phaseEach {
-		phase = phaseBefore
-	}
-	c.add(phase, rowInstruction{kind: rowClear, n: n, dst: dst})
+	return dst, c.phase(id)
 }
 
 // denseAdd computes node id as the sum over the particles of the products of each element of x and each of df.
@@ -213,7 +203,6 @@ func (c *rowCompiler) denseAddTurned(id, x, df int) {
 	k, n := whole(c.size(x)), c.size(df)
 	phase := c.phase(id)
 	dst := c.newShared(n, k)
-	c.clear(phase, dst, n*k)
 	in := rowInstruction{kind: rowDenseAddTurned, op: opDenseGradient, inner: k, n: n, dst: dst}
 	in.a.rowPlace, in.b.rowPlace = c.withPadding(x, phase), c.rowsOf(df, phase)
 	c.add(phase, in)

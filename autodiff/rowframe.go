@@ -10,25 +10,34 @@ import (
 type rowFrame struct {
 	bases []unsafe.Pointer
 	rows  int
+	first bool // sums over the rows begin
+}
+
+// enterShared makes the frame ready for shared values.
+func (f *rowFrame) enterShared(p *RowProgram, outputs, params [][]float32) {
+	bases := f.bases[arrayCaller+len(p.inputs):]
+	for i, data := range params {
+		bases[i] = unsafe.Pointer(unsafe.SliceData(data))
+	}
+	bases = bases[len(params):]
+	for i, data := range outputs {
+		if p.outputs[i].shared {
+			bases[i] = unsafe.Pointer(unsafe.SliceData(data))
+		}
+	}
 }
 
 // enter makes the frame ready for the rows from first on.
-func (f *rowFrame) enter(p *RowProgram, first int, outputs, inputs, params [][]float32) {
-	next := arrayCaller
+func (f *rowFrame) enter(p *RowProgram, first int, outputs, inputs [][]float32) {
+	bases := f.bases[arrayCaller:]
 	for i, data := range inputs {
-		f.bases[next] = unsafe.Pointer(unsafe.SliceData(data[first*p.inputs[i].size:]))
-		next++
+		bases[i] = unsafe.Pointer(unsafe.SliceData(data[first*p.inputs[i].size:]))
 	}
-	for _, data := range params {
-		f.bases[next] = unsafe.Pointer(unsafe.SliceData(data))
-		next++
-	}
+	bases = bases[len(inputs)+len(p.params):]
 	for i, data := range outputs {
-		if !p.outputs[i].shared {
-			data = data[first*p.outputs[i].size:]
+		if a := &p.outputs[i]; !a.shared {
+			bases[i] = unsafe.Pointer(unsafe.SliceData(data[first*a.size:]))
 		}
-		f.bases[next] = unsafe.Pointer(unsafe.SliceData(data))
-		next++
 	}
 }
 
@@ -71,22 +80,20 @@ func (f *rowFrame) run(code []rowInstruction, kernels []kernel32) {
 		case rowDenseThin:
 			f.denseThin(in, k.table)
 		case rowDenseAdd:
-			x := f.matrix(&in.a.rowPlace, f.rows, in.inner)
-			k.table.DenseAdd(f.matrix(&in.dst, in.inner, in.n), x.Transposed(), f.matrix(&in.b.rowPlace, f.rows, in.n))
+			f.denseAdd(in, k.table, &in.a.rowPlace, in.inner, &in.b.rowPlace, in.n)
 		case rowDenseAddTurned:
-			x := f.matrix(&in.b.rowPlace, f.rows, in.n)
-			k.table.DenseAdd(f.matrix(&in.dst, in.n, in.inner), x.Transposed(), f.matrix(&in.a.rowPlace, f.rows, in.inner))
+			f.denseAdd(in, k.table, &in.b.rowPlace, in.n, &in.a.rowPlace, in.inner)
 		case rowColumnSums:
-			k.table.ColumnSums(f.numbers(&in.dst, 0, in.n), f.matrix(&in.a.rowPlace, f.rows, in.n))
+			k.table.ColumnSums(f.sum(in), f.matrix(&in.a.rowPlace, f.rows, in.n))
 		case rowSumProducts:
-			sum := f.numbers(&in.dst, 0, in.n)
+			sum := f.sum(in)
 			for r := range f.rows {
 				k.vvv(sum, f.numbers(&in.a.rowPlace, r, in.n), f.numbers(&in.b.rowPlace, r, in.n), sum)
 			}
 		case rowTranspose:
 			k.table.Transpose(f.matrix(&in.dst, in.n, in.inner), f.matrix(&in.a.rowPlace, in.inner, in.n))
 		case rowTurn:
-			k.table.Transpose(f.matrix(&in.dst, f.rows, in.n), f.columns(&in.a.rowPlace, in.n))
+			f.turn(in, k.table)
 		default:
 			f.move(in)
 		}
@@ -139,6 +146,25 @@ func (f *rowFrame) dense(in *rowInstruction, t *backends.Table32) {
 	}
 }
 
+// denseAdd sums the products of m numbers of x and n of y over the rows.
+func (f *rowFrame) denseAdd(in *rowInstruction, t *backends.Table32, x *rowPlace, m int, y *rowPlace, n int) {
+	dst, left, right := f.matrix(&in.dst, m, n), f.matrix(x, f.rows, m).Transposed(), f.matrix(y, f.rows, n)
+	if f.first {
+		t.Dense(dst, left, right, nil, false)
+		return
+	}
+	t.DenseAdd(dst, left, right)
+}
+
+// sum is what a sum over the rows has come to: 0 at first.
+func (f *rowFrame) sum(in *rowInstruction) []float32 {
+	sum := f.numbers(&in.dst, 0, in.n)
+	if f.first {
+		clear(sum)
+	}
+	return sum
+}
+
 func (f *rowFrame) denseThin(in *rowInstruction, t *backends.Table32) {
 	var bias []float32
 	if in.bias {
@@ -146,6 +172,19 @@ func (f *rowFrame) denseThin(in *rowInstruction, t *backends.Table32) {
 	}
 	x := f.matrix(&in.a.rowPlace, f.rows, in.inner)
 	t.DenseThin(f.columns(&in.dst, in.n), x, f.matrix(&in.b.rowPlace, in.n, in.inner), bias)
+}
+
+// turn brings the numbers of each row together.
+func (f *rowFrame) turn(in *rowInstruction, t *backends.Table32) {
+	if in.n != 2 {
+		t.Transpose(f.matrix(&in.dst, f.rows, in.n), f.columns(&in.a.rowPlace, in.n))
+		return
+	}
+	dst := f.numbers(&in.dst, 0, 2*f.rows)
+	a, b := f.numbers(&in.a.rowPlace, 0, f.rows), f.numbers(&in.a.rowPlace, 0, 2*f.rows)[f.rows:]
+	for i := 0; i+1 < len(dst); i += 2 {
+		dst[i], dst[i+1] = a[i/2], b[i/2]
+	}
 }
 
 // columns is a matrix of n rows that has a column for each row of the piece.
@@ -173,8 +212,6 @@ func (f *rowFrame) move(in *rowInstruction) {
 				dst[j] = in.a.value
 			}
 		}
-	case rowClear:
-		clear(f.numbers(&in.dst, 0, in.n))
 	case rowGather:
 		for r := range f.rows {
 			dst := f.numbers(&in.dst, r, len(in.indices))
@@ -248,6 +285,10 @@ func (f *rowFrame) copy(in *rowInstruction) {
 // reduce makes one number of each row. Sums and dot products run in float64, in the order of the index, where a product of
 // two float32 is exact, and are rounded to float32 once.
 func (f *rowFrame) reduce(in *rowInstruction) {
+	if in.n <= few && in.op != opMaxElement {
+		f.reduceFew(in)
+		return
+	}
 	r := 0
 	for ; r+4 <= f.rows && in.op != opMaxElement; r += 4 { // four at a time: one addition need not wait for the other
 		var s0, s1, s2, s3 float64
@@ -291,6 +332,34 @@ func (f *rowFrame) reduce(in *rowInstruction) {
 			}
 		}
 		f.numbers(&in.dst, r, 1)[0] = float32(s)
+	}
+}
+
+// reduceFew is reduce for sums of few numbers, where rows need not be taken four at a time.
+func (f *rowFrame) reduceFew(in *rowInstruction) {
+	if f.rows == 0 {
+		return
+	}
+	last := f.rows - 1
+	a, dst := f.numbers(&in.a.rowPlace, 0, last*in.a.stride+in.n), f.numbers(&in.dst, 0, f.rows)
+	b := a
+	if in.op == opDot {
+		b = f.numbers(&in.b.rowPlace, 0, last*in.b.stride+in.n)
+	}
+	for r := range dst {
+		x, y := a[r*in.a.stride:], b
+		var s float64
+		if in.op == opDot {
+			y = b[r*in.b.stride:]
+			for j := range in.n {
+				s += float64(float64(x[j]) * float64(y[j]))
+			}
+		} else {
+			for j := range in.n {
+				s += float64(x[j])
+			}
+		}
+		dst[r] = float32(s)
 	}
 }
 

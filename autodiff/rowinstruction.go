@@ -21,7 +21,6 @@ const (
 	rowScatter                       // numbers of a row added at indices
 	rowTranspose                     // a shared matrix of inner rows and n columns, exchanged
 	rowTurn                          // n numbers each of which lies beside those of other rows, to rows
-	rowClear                         // n zeros
 	rowDense                         // rows times a matrix of inner rows and n columns
 	rowDenseThin                     // rows times a transposed matrix of n rows, each number beside those of other rows
 	rowDenseAdd                      // inner numbers of a row times n numbers of one, summed over the rows
@@ -72,7 +71,7 @@ func (in *rowInstruction) operands() []*rowOperand {
 	switch in.kind {
 	case rowFlat, rowByRow:
 		return []*rowOperand{&in.a, &in.b, &in.c}[:in.op.arity()]
-	case rowFill, rowClear:
+	case rowFill:
 		return nil
 	case rowReduce:
 		if in.op == opDot {
@@ -155,8 +154,6 @@ func (in *rowInstruction) text(p *RowProgram) string {
 		name = "spread"
 	case rowFill:
 		name = fmt.Sprintf("fill %v", in.a.value)
-	case rowClear:
-		name = "clear"
 	case rowByRow:
 		name += " by row"
 	case rowDense:

@@ -79,18 +79,17 @@ func (p *RowProgram) Run(rows int, outputs, inputs, params [][]float32) {
 	if m == nil {
 		m = p.newMemory()
 	}
-	f := rowFrame{bases: m.bases, rows: 1}
-	f.enter(p, 0, outputs, inputs, params)
+	f := rowFrame{bases: m.bases, rows: 1, first: true}
+	f.enterShared(p, outputs, params)
 	f.run(p.code[phaseBefore], kernels[phaseBefore])
-	pieces := (rows + p.piece - 1) / p.piece
+	pieces := max(1, (rows+p.piece-1)/p.piece) // one of no rows makes sums 0
 	for i := range pieces {
 		first, end := i*rows/pieces, (i+1)*rows/pieces
-		f.rows = end - first
-		f.enter(p, first, outputs, inputs, params)
+		f.rows, f.first = end-first, i == 0
+		f.enter(p, first, outputs, inputs)
 		f.run(p.code[phaseEach], kernels[phaseEach])
 	}
-	f.rows = 1
-	f.enter(p, 0, outputs, inputs, params)
+	f.rows, f.first = 1, true
 	f.run(p.code[phaseAfter], kernels[phaseAfter])
 	clear(m.bases[arrayCaller:]) // keep nothing of the caller's
 	p.memories.Put(m)

@@ -351,13 +351,7 @@ func TestPerceptronListing(t *testing.T) {
 from x[2] z[2] with w0[64] b0[32] w1[1024] b1[32] w2[64] b2[2] to out0[1] out1[64] out2[32] out3[1024] out4[32] out5[64] out6[2] by t[100] and shared s[1232], 512 rows
 before:
 	s[0:2]+32 = transpose[32, 2] w2[0:2]
-	s[64:128]+32 = clear
-	s[128:144] = clear
-	out3[0:1024]+32 = clear
-	out4[0:32] = clear
 	s[144:176] = transpose[32, 32] w1[0:32]
-	out1[0:64]+32 = clear
-	out2[0:32] = clear
 each piece:
 	t[0:32] = dense[2, 32] relu x[0:2] w0[0:32] b0[0:32]+0
 	t[16384:16416] = dense[32, 32] relu t[0:32] w1[0:32] b1[0:32]+0
