@@ -21,6 +21,7 @@ import (
 	"github.com/scorefield/infer/lanes"
 	"github.com/scorefield/infer/random"
 	"github.com/scorefield/infer/score"
+	"github.com/scorefield/infer/score/scoretest"
 )
 
 var background = context.Background()
@@ -462,4 +463,13 @@ func ExampleLoad() {
 	err = m.At(0).Score(context.Background(), s, at)
 	fmt.Println(s.Point(0, nil), err)
 	// Output: [-1 2] <nil>
+}
+
+func TestAModelKeepsTheContract(t *testing.T) {
+	scoretest.Fn(t, model(t, false).At(0.5), points(300, 2))
+	family, err := model(t, true).Conditional()
+	if err != nil {
+		t.Fatal(err)
+	}
+	scoretest.NoiseConditional(t, family, points(300, 2), 0.1, 2)
 }
