@@ -67,16 +67,21 @@ func transposeGeneric(dst, src Matrix) {
 
 // transposeFrom copies what lies below a row or right of a column of src.
 func transposeFrom(dst, src *Matrix, row, column int) {
-	if row == src.Rows && column == src.Columns {
+	transposePart(dst, src, 0, row, column)
+	transposePart(dst, src, row, src.Rows, 0)
+}
+
+// transposePart copies the columns of src from one on, in some of its rows: column by column, since what is left is mostly
+// narrow.
+func transposePart(dst, src *Matrix, row, end, column int) {
+	if row == end {
 		return
 	}
-	for i := range src.Rows {
-		from := 0
-		if i < row {
-			from = column
-		}
-		for j := from; j < src.Columns; j++ {
-			dst.Data[j*dst.Stride+i*dst.Step] = src.Data[i*src.Stride+j*src.Step]
+	for j := column; j < src.Columns; j++ {
+		to, from := dst.Data[j*dst.Stride+row*dst.Step:], src.Data[row*src.Stride+j*src.Step:]
+		step, stride := dst.Step, src.Stride
+		for i := range end - row {
+			to[i*step] = from[i*stride]
 		}
 	}
 }
