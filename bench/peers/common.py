@@ -1,4 +1,4 @@
-"""Shared parts of the peer programs: arguments, threads, timing, the check figure and the output line.
+"""Shared parts of the peer programs: arguments, threads, timing, data, the check figure and the output line.
 
 Import this module, and call `parse`, before numpy, jax or torch: thread counts and CPU affinity are read by those
 libraries when they are imported.
@@ -9,9 +9,12 @@ import json
 import os
 import time
 
-# The donut's constants, and the run's.
+# The donut's constants, and those of a sampling run.
 DONUT_RADIUS, DONUT_WIDTH = 2.6, 0.033
 PARTICLES, STEPS, EPSILON = 10_000, 1_000, 1e-2
+# Those of the small network.
+MLP_WIDTHS = (2, 32, 32, 32, 2)
+MLP_SIGMA, MLP_BATCH, MLP_STEPS, LEARNING_RATE = 0.1, 100, 10_000, 1e-3
 
 
 # XLA compiles for 256-bit vectors unless told otherwise, also where 512-bit ones are twice as fast.
@@ -59,10 +62,10 @@ def parse(description, variants, dtypes=("float32", "float64"), repeats=5, devic
     return args
 
 
-def emit(args, peer, version, seconds, compile_seconds, check):
+def emit(args, workload, peer, version, seconds, compile_seconds, check):
     """Prints one measurement as a JSON line."""
     line = {
-        "workload": "donut", "peer": peer, "version": version, "variant": args.label, "dtype": args.dtype,
+        "workload": workload, "peer": peer, "version": version, "variant": args.label, "dtype": args.dtype,
         "threads": args.threads, "devices": args.devices, "seconds": round(seconds, 7),
         "compile_seconds": round(compile_seconds, 4), "check": check,
     }
@@ -81,3 +84,39 @@ def radial_variance(points):
     import numpy as np
 
     return float(np.var(np.linalg.norm(np.asarray(points, np.float64), axis=1)))
+
+
+def donut_data(n=PARTICLES, steps=STEPS, seed=0):
+    """The training data of the small network: n donut points by the tutorial's Langevin run, in NumPy, float32 [n, 2]."""
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal((2, n))
+    for _ in range(steps):
+        r = np.sqrt(x * x + y * y)
+        drift = 1 - EPSILON * 2 * (r - DONUT_RADIUS) / (DONUT_WIDTH * r)
+        noise = np.sqrt(2 * EPSILON) * rng.standard_normal((2, n))
+        x = x * drift + noise[0]
+        y = y * drift + noise[1]
+    return np.stack([x, y], 1).astype(np.float32)
+
+
+def mlp_initial(seed=1):
+    """Initial weights of the small network: truncated normal with sd 1/sqrt(inputs), zero bias. A list of (W[in, out], b)."""
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    return [
+        (truncated_normal(rng, (i, o)) / np.float32(np.sqrt(i)), np.zeros(o, np.float32))
+        for i, o in zip(MLP_WIDTHS[:-1], MLP_WIDTHS[1:])
+    ]
+
+
+def truncated_normal(rng, shape):
+    """Standard normals redrawn until they lie in [-2, 2], as float32."""
+    import numpy as np
+
+    z = rng.standard_normal(shape)
+    while (bad := np.abs(z) > 2).any():
+        z[bad] = rng.standard_normal(int(bad.sum()))
+    return z.astype(np.float32)

@@ -61,28 +61,35 @@ func verdict(r row, class string, all []series) (words string, passed bool) {
 	return "passed", true
 }
 
-// report writes the tables in Markdown and says whether every bar was met.
-func report(w io.Writer, m machine, rows []row, all []series, forms []form) bool {
+// heading says what the tables after it were measured on.
+func heading(w io.Writer, m machine) {
+	fmt.Fprintf(w, "%s. %s. Times are in ms: median (quartiles).\n", m, m.Scheduling)
+}
+
+// report writes a workload's tables in Markdown and says whether every bar was met.
+func report(w io.Writer, m machine, work workload, all []series, forms []form) bool {
 	passed := true
-	fmt.Fprintf(w, "Donut, Langevin with step 1e-2, 10,000 particles x 1,000 steps, the whole sampling call, in ms: median (quartiles).\n")
-	fmt.Fprintf(w, "%s.\n\n", m)
-	fmt.Fprintln(w, "| peer's best form | version, variant | n | peer | infer, text density, float64 | ratio | of single pairs | bar | |")
+	fmt.Fprintf(w, "\n%s.\n\n", work.title)
+	fmt.Fprintf(w, "| peer's best form | version, variant, threads | n | peer | infer, %s | ratio | of single pairs | bar | |\n", work.ours[0].name)
 	fmt.Fprintln(w, "| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
-	for _, r := range rows {
+	for _, r := range work.rows {
 		words, ok := verdict(r, m.Class, all)
 		passed = passed && ok
-		least, _ := r.bar(m.Class)
+		bar, n := "-", 0
+		if least, _ := r.bar(m.Class); least > 0 {
+			bar = fmt.Sprint(least)
+		}
 		for _, s := range all {
 			if s.row.name != r.name {
 				continue
 			}
-			bar := "-"
-			if least > 0 {
-				bar = fmt.Sprint(least)
-			}
+			n++
 			sum := s.summary()
-			fmt.Fprintf(w, "| %s | %s, %s | %d | %s | %s | %.2f | %.2f - %.2f | %s | %s |\n", r.name, s.pairs[0].Peer.Version, s.pairs[0].Peer.Variant,
-				len(s.pairs), milliseconds(sum.peer), milliseconds(sum.ours), sum.ratio, sum.ratios.lower, sum.ratios.upper, bar, words)
+			fmt.Fprintf(w, "| %s | %s, %s, %d | %d | %s | %s | %.2f | %.2f - %.2f | %s | %s |\n", r.name, s.pairs[0].Peer.Version, s.pairs[0].Peer.Variant,
+				max(s.pairs[0].Peer.Threads, s.pairs[0].Peer.Devices), len(s.pairs), milliseconds(sum.peer), milliseconds(sum.ours), sum.ratio, sum.ratios.lower, sum.ratios.upper, bar, words)
+		}
+		if n == 0 {
+			fmt.Fprintf(w, "| %s | - | 0 | - | - | - | - | %s | not measured |\n", r.name, bar)
 		}
 	}
 	if len(forms) == 0 {

@@ -20,6 +20,8 @@ type machine struct {
 	Peak2  float64 `json:"peak256"`
 	Commit string  `json:"commit"`
 	Go     string  `json:"go"`
+
+	Scheduling string `json:"scheduling"` // of what is measured, in words
 }
 
 func (m machine) String() string {
@@ -86,12 +88,12 @@ func repository() (string, error) {
 		return "", err
 	}
 	for {
-		if _, err := os.Stat(filepath.Join(dir, "bench", "donut", "rows.go")); err == nil {
+		if _, err := os.Stat(filepath.Join(dir, "bench", "compare", "workload.go")); err == nil {
 			return dir, nil
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
-			return "", fmt.Errorf("run it inside the repository: go run ./bench/donut")
+			return "", fmt.Errorf("run it inside the repository: go run ./bench/compare")
 		}
 		dir = parent
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -12,13 +13,16 @@ type driver struct {
 	log     io.Writer     // for the person who waits
 	record  *json.Encoder // a line for every pair, discarded ones too
 	machine machine
-	ours    string // the program of bench/donut/ours
+	ours    string // the program of bench/compare/ours
 	peers   string // folder of the peers' programs
 	pairs   int
 	repeats int
-	survey  int // processes a form runs in before the best is chosen
+	survey  int // processes a form runs in before the best is chosen; with 0 it is the first of a row
+	// Other processes wait while a measured one wants to run, so what they use says nothing.
+	priority bool
+	quick    bool // only the last environment that has a peer
 
-	execute   func(name string, arguments ...string) (measured, error)
+	execute   func(check interval, name string, arguments ...string) (measured, error)
 	calibrate func() float64 // GF/s of a core while every core is busy with multiply-adds
 	peak      float64        // the best calibration so far
 }
@@ -44,13 +48,15 @@ const (
 	tries = 3
 )
 
-// alternate runs pairs until enough are good.
+var errBusy = errors.New("the machine is too busy")
+
+// alternate runs pairs until enough are good. With too few after many tries its error is errBusy.
 func (d *driver) alternate(name string, ours, peer func() (measured, error)) ([]pair, error) {
 	var good []pair
 	before := d.calibration()
 	for attempt := 0; len(good) < d.pairs; attempt++ {
 		if attempt == tries*d.pairs {
-			return good, fmt.Errorf("%s: only %d of %d pairs are good after %d tries: the machine is too busy", name, len(good), d.pairs, attempt)
+			return good, fmt.Errorf("%s: only %d of %d pairs are good after %d tries: %w", name, len(good), d.pairs, attempt, errBusy)
 		}
 		p := pair{Row: name}
 		var err error
@@ -66,7 +72,7 @@ func (d *driver) alternate(name string, ours, peer func() (measured, error)) ([]
 		switch {
 		case p.Calibration < leastPeak*d.peak:
 			p.Discarded = fmt.Sprintf("calibration %.0f GF/s under %g of %.0f", p.Calibration, leastPeak, d.peak)
-		case p.Ours.Foreign > mostForeign || p.Peer.Foreign > mostForeign:
+		case !d.priority && (p.Ours.Foreign > mostForeign || p.Peer.Foreign > mostForeign):
 			p.Discarded = fmt.Sprintf("foreign CPU %.2f and %.2f", p.Ours.Foreign, p.Peer.Foreign)
 		default:
 			good = append(good, p)
@@ -74,7 +80,7 @@ func (d *driver) alternate(name string, ours, peer func() (measured, error)) ([]
 		if err := d.record.Encode(p); err != nil {
 			return good, err
 		}
-		fmt.Fprintf(d.log, "%-40s %8.2f ms against %8.2f ms  %6.2f  %4.0f GF/s  %s\n",
+		fmt.Fprintf(d.log, "%-44s %8.2f ms against %8.2f ms  %6.2f  %4.0f GF/s  %s\n",
 			name, p.Ours.Seconds*1e3, p.Peer.Seconds*1e3, p.ratio(), p.Calibration, p.Discarded)
 	}
 	return good, nil
@@ -87,30 +93,47 @@ func (d *driver) calibration() float64 {
 }
 
 // run runs our program in one of its forms.
-func (d *driver) run(form ourForm) (measured, error) {
-	return d.execute(d.ours, append([]string{"-repeats", strconv.Itoa(d.repeats)}, form.arguments...)...)
+func (d *driver) run(w workload, form ourForm, arguments ...string) (measured, error) {
+	all := append([]string{"-workload", w.name, "-repeats", strconv.Itoa(d.repeats)}, form.arguments...)
+	return d.execute(w.check, d.ours, append(all, arguments...)...)
+}
+
+// runAgainst runs our program in the form that meets a row's peer.
+func (d *driver) runAgainst(w workload, r row) (measured, error) {
+	if r.cold {
+		return d.run(w, w.ours[0], "-cold")
+	}
+	return d.run(w, w.ours[0])
 }
 
 // runPeer runs a peer's program in one of its forms.
-func (d *driver) runPeer(python string, r row, c candidate) (measured, error) {
+func (d *driver) runPeer(python string, w workload, r row, c candidate) (measured, error) {
+	repeats := d.repeats
+	if r.cold {
+		repeats = 1
+	}
 	arguments := []string{d.peers + "/" + r.program, "--variant", c.variant, "--dtype", r.precision, "--threads", strconv.Itoa(c.threads),
-		"--tune", c.tune, "--repeats", strconv.Itoa(d.repeats)}
+		"--tune", c.tune, "--repeats", strconv.Itoa(repeats)}
 	if c.spin {
 		arguments = append(arguments, "--wait-policy", "default")
 	}
-	return d.execute(python, arguments...)
+	m, err := d.execute(w.check, python, arguments...)
+	if r.cold {
+		m.Seconds += m.Compile
+	}
+	return m, err
 }
 
 // best finds a row's fastest form in one environment, by short runs.
-func (d *driver) best(python string, r row) (candidate, error) {
+func (d *driver) best(python string, w workload, r row) (candidate, error) {
 	best, least := r.candidates[0], 0.0
-	if len(r.candidates) == 1 {
+	if len(r.candidates) == 1 || d.survey == 0 {
 		return best, nil
 	}
 	for _, c := range r.candidates {
 		var seconds []float64
 		for range d.survey {
-			m, err := d.runPeer(python, r, c)
+			m, err := d.runPeer(python, w, r, c)
 			if err != nil {
 				return best, err
 			}
@@ -119,7 +142,7 @@ func (d *driver) best(python string, r row) (candidate, error) {
 		if s := median(seconds); least == 0 || s < least {
 			best, least = c, s
 		}
-		fmt.Fprintf(d.log, "survey  %-40s %-28s %8.2f ms\n", r.name, c.variant, median(seconds)*1e3)
+		fmt.Fprintf(d.log, "survey  %-44s %-28s %8.2f ms\n", r.name, c, median(seconds)*1e3)
 	}
 	return best, nil
 }
