@@ -42,6 +42,9 @@ func Of(d density.Differentiable) Fn { return exact{d} }
 
 type exact struct{ density density.Differentiable }
 
+// Density is what the score is of. A kernel that only follows scores passes it on to diagnostics.
+func (e exact) Density() density.Differentiable { return e.density }
+
 func (e exact) Dim() int { return e.density.Dim() }
 
 func (e exact) Score(ctx context.Context, dst, x *lanes.Block) error {
