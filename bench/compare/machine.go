@@ -36,20 +36,22 @@ func describe(root string) (machine, error) {
 	if err != nil {
 		return m, err
 	}
+	var family, model string
 	for line := range strings.Lines(string(text)) {
 		key, value, _ := strings.Cut(line, ":")
 		switch strings.TrimSpace(key) {
 		case "model name":
 			m.CPU = strings.TrimSpace(value)
 		case "cpu family":
-			m.CPU += " family " + strings.TrimSpace(value)
+			family = strings.TrimSpace(value)
 		case "model":
-			m.CPU += " model " + strings.TrimSpace(value)
+			model = strings.TrimSpace(value)
 		}
 		if line == "\n" {
 			break // the first core
 		}
 	}
+	m.CPU += " family " + family + " model " + model
 	if m.Commit, err = commit(root); err != nil {
 		return m, err
 	}
