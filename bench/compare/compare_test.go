@@ -118,6 +118,22 @@ func TestABusyMachineGivesUp(t *testing.T) {
 	}
 }
 
+// With priority a calibration that met the kernel's share for others is made again, but not one of a slow machine.
+func TestACalibrationIsRepeatedWithPriority(t *testing.T) {
+	for _, c := range []struct {
+		priority bool
+		rates    []float64
+		want     float64
+	}{{true, []float64{50, 99}, 99}, {true, []float64{50, 60, 55}, 60}, {true, []float64{95}, 95}, {false, []float64{50}, 50}} {
+		d, call := quiet(io.Discard), 0
+		d.priority, d.peak = c.priority, 100
+		d.calibrate = func() float64 { call++; return c.rates[call-1] }
+		if got := d.calibration(); got != c.want || call != len(c.rates) {
+			t.Errorf("%v: got %v after %d", c.rates, got, call)
+		}
+	}
+}
+
 // A busy row keeps what was good of it, and the rows after it are measured.
 func TestABusyRowIsNotTheEnd(t *testing.T) {
 	d, call := quiet(io.Discard), 0

@@ -22,14 +22,14 @@ var training = workload{
 		{
 			name: "JAX, one lax.scan and its compilation", program: "mlp_jax.py", precision: "float32", cold: true,
 			candidates: []candidate{
-				{"scan-flat-predraw", "w512", 1, false}, {"scan-flat-predraw", "none", 1, false}, {"scan-flat-predraw", "none", 2, false},
+				{"scan-flat-predraw", "none", 2, false}, {"scan-flat-predraw", "none", 1, false}, {"scan-flat-predraw", "w512", 1, false},
 				{"scan-flat", "w512", 1, false}, {"scan-flat", "none", 2, false},
 			},
 			narrow: 6, wide: 13, stretch: 18,
 		},
 		{
 			name: "JAX, a loop of jitted steps", program: "mlp_jax.py", precision: "float32",
-			candidates: []candidate{{"loop", "none", 2, false}, {"loop", "none", 1, false}, {"loop", "w512", 1, false}},
+			candidates: []candidate{{"loop", "w512", 1, false}, {"loop", "none", 2, false}, {"loop", "none", 1, false}},
 			narrow:     10, wide: 10, stretch: 14,
 		},
 		{

@@ -19,7 +19,7 @@ func (c candidate) String() string {
 }
 
 // row is a line of the table: a peer at a precision, in the best of some forms. The first is the one that was fastest
-// so far, on a wide machine.
+// so far.
 type row struct {
 	name       string
 	program    string // in bench/peers
