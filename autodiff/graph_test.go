@@ -92,7 +92,7 @@ func TestMistakesAreRecordedWhereTheyAreMade(t *testing.T) {
 
 func TestCompileSaysWhatIsWrong(t *testing.T) {
 	g := NewGraph()
-	x, s, p := g.Input("x", 2), g.Input("s"), g.Param("p", 2)
+	x, s, p, w := g.Input("x", 2), g.Input("s"), g.Param("p", 2), g.Param("w", 2, 3)
 	other := NewGraph().Input("other")
 	for _, c := range []struct {
 		outputs, inputs []Value
@@ -106,6 +106,7 @@ func TestCompileSaysWhatIsWrong(t *testing.T) {
 		{[]Value{x}, []Value{x, x}, `compile: input 1, input "x" of shape [2], is given twice: give it once`},
 		{[]Value{x.Mul(s)}, []Value{x}, `compile: the outputs need input "s" of shape [], which is not among the inputs: add it`},
 		{[]Value{x.Mul(p)}, []Value{x}, `compile: the outputs need param "p" of shape [2]: use CompileRows, which takes parameters`},
+		{mustGradient(t, x.Dense(w, Value{}).Sum(), w), []Value{x}, `compile: the outputs need a sum over the particles, the gradient of a parameter: use CompileRows, which computes it`},
 		{mustGradient(t, x.Dot(p), p), []Value{x}, `compile: the outputs need a sum over the particles, the gradient of a parameter: use CompileRows, which computes it`},
 	} {
 		if _, err := Compile(c.outputs, c.inputs); err == nil || err.Error() != c.want {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -105,6 +106,22 @@ var layers = []layer{
 		p := g.Param("p", 3)
 		return x.Dense(g.Constant(ramp(3*x.Size()), x.Size(), 3), g.Constant(ramp(3), 3)).Dot(p), []Value{p}
 	}},
+	{"choice around a layer", withWeights(5, func(x, s, w, b Value) Value {
+		return Where(s.Less(s.Graph().Scalar(0)), weighted(x.Dense(w, b)), s)
+	})},
+	{"choice by a number", withWeights(5, func(x, s, w, b Value) Value {
+		zero := s.Graph().Scalar(0)
+		return weighted(Where(zero.Less(s), x.Dense(w, Value{}), zero)).Add(b.Sum())
+	})},
+	{"choice of a layer that is used", withWeights(16, func(x, s, w, b Value) Value {
+		zero := s.Graph().Scalar(0)
+		h := x.Dense(w, Value{})
+		return weighted(Where(zero.Less(b.Mul(s)), h, zero)).Add(weighted(h.Sin())).Add(weighted(Where(zero.Less(h), h, zero)))
+	})},
+	{"neighbours in a row", withWeights(30, func(x, s, w, b Value) Value {
+		h := x.Dense(w, b)
+		return weighted(h.Slice(1, 30).Sub(h.Slice(0, 29)).Sin())
+	})},
 	{"two layers", func(g *Graph, x, s Value) (Value, []Value) {
 		w, b, v := g.Param("w", x.Size()+1, 20), g.Param("b", 20), g.Param("v", 20, 3)
 		return weighted(Concat(x, s).Dense(w, b).ELU().Dense(v, Value{})), []Value{w, b, v}
@@ -168,13 +185,13 @@ func data32(r *rand.Rand, rows int, values []Value) ([][]float32, map[int][]floa
 }
 
 func TestLayersAndTheirGradients(t *testing.T) {
-	for i, l := range layers {
+	for _, l := range layers {
 		t.Run(l.name, func(t *testing.T) {
 			for _, size := range []int{1, 2, 5, 16, 24, 33} {
 				if l.name == "exact trace" && size > 5 {
 					continue
 				}
-				r := rand.New(rand.NewPCG(uint64(i), uint64(size)))
+				r := rand.New(rand.NewPCG(uint64(len(l.name)), uint64(size)))
 				g := NewGraph()
 				x, s := g.Input("x", size), g.Input("s")
 				y, params := l.f(g, x, s)
@@ -243,6 +260,83 @@ func TestFormulasByRows(t *testing.T) {
 				checkRowsAgree(t, fmt.Sprint("size ", size), got, evaluateRows(t, rows, outputs, map[int][]float64{x.id: plain}), 2e-5)
 			}
 		})
+	}
+}
+
+func TestRowsWithoutFiniteNumbers(t *testing.T) {
+	inf, nan := float32(math.Inf(1)), float32(math.NaN())
+	x := NewGraph().Input("x", 3)
+	p := mustCompileRows(t, []Value{x.LogSumExp(), x.MaxElement(), x.ReLU(), x.DivOrZero(x)}, []Value{x}, nil)
+	out := [][]float32{make([]float32, 3), make([]float32, 3), make([]float32, 9), make([]float32, 9)}
+	p.Run(3, out, [][]float32{{-inf, -inf, -inf, 1, nan, 2, inf, 0, -inf}}, nil)
+	want := [][]float32{{-inf, nan, inf}, {-inf, nan, inf}, {0, 0, 0, 1, nan, 2, inf, 0, 0}, {nan, nan, nan, 1, nan, 1, nan, 0, nan}}
+	sameBits(t, "three rows", out, want)
+}
+
+// TestInstructionsStayWithinTheirArrays checks what unsafe slices do not: the numbers that each instruction touches in the
+// caller's arrays are there, for any number of rows.
+func TestInstructionsStayWithinTheirArrays(t *testing.T) {
+	for _, size := range []int{1, 2, 5, 16, 24, 33} {
+		p, _, _, _ := everything(t, size)
+		arrays := slices.Concat(p.inputs, p.params, p.outputs)
+		for phase, code := range p.code {
+			for i := range code {
+				in := &code[i]
+				check := func(q *rowPlace, rows, n int) { // rows is 0 for those of the piece
+					if q.array < arrayCaller {
+						return
+					}
+					a := arrays[q.array-arrayCaller]
+					end := q.at + n
+					if rows > 0 {
+						end += (rows - 1) * q.stride
+					}
+					stride := a.size
+					if a.shared {
+						stride = 0
+					}
+					if end > a.size || rows == 0 && phase == phaseEach && q.stride != stride {
+						t.Errorf("size %d: %s touches number %d of %s, which has %d", size, in.text(p), end-1, a.name, a.size)
+					}
+				}
+				a, b, c := &in.a.rowPlace, &in.b.rowPlace, &in.c.rowPlace
+				switch in.kind {
+				case rowFlat, rowByRow:
+					check(&in.dst, 0, in.n)
+					for _, o := range in.operands() {
+						switch o.use {
+						case useRows:
+							check(&o.rowPlace, 0, in.n)
+						case useNumber, useNumbers:
+							check(&o.rowPlace, 0, 1)
+						}
+					}
+				case rowCopy:
+					check(&in.dst, in.rows, in.n)
+					check(a, in.rows, in.n)
+				case rowDense:
+					check(&in.dst, 0, in.n)
+					check(a, 0, in.inner)
+					check(b, in.inner, in.n)
+					if in.gated {
+						check(c, 0, in.n)
+					} else if in.bias {
+						check(c, 1, in.n)
+					}
+				case rowDenseThin:
+					check(a, 0, in.inner)
+					check(b, in.n, in.inner)
+				case rowDenseAdd, rowDenseAddTurned:
+					check(a, 0, in.inner)
+					check(b, 0, in.n)
+				case rowColumnSums:
+					check(a, 0, in.n)
+				case rowSumProducts:
+					check(a, 0, in.n)
+					check(b, 0, in.n)
+				}
+			}
+		}
 	}
 }
 

@@ -56,11 +56,8 @@ func (f *rowFrame) number(p *rowPlace, r int) float32 { return *(*float32)(f.at(
 
 // value is an operand that is a number, for row r.
 func (f *rowFrame) value(o *rowOperand, r int) float32 {
-	switch o.use {
-	case useConstant:
+	if o.use == useConstant {
 		return o.value
-	case useNumber:
-		r = 0
 	}
 	return f.number(&o.rowPlace, r)
 }

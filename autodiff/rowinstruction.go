@@ -40,7 +40,7 @@ type rowUse uint8
 const (
 	useRows     rowUse = iota // a vector a row; with stride 0, one for all
 	useConstant               // a number known when the program is compiled
-	useNumber                 // one number for all rows
+	useNumber                 // one number for all rows: its stride is 0, or there is one row
 	useNumbers                // one number for each row
 )
 
