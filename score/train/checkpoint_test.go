@@ -29,7 +29,7 @@ import (
 // everything is a config in which each part of the state matters: average, schedule, validation, clipping.
 func everything(path string) train.Config {
 	c := small(normals(400, [2]float64{0, 1}, [2]float64{1, 2}, 0.3))
-	c.Steps, c.EMA, c.Clip = 200, 0.99, 2
+	c.Steps, c.EMA, c.Clip = 1000, 0.99, 2 // two steps a point of the curve
 	c.Rate = train.Rate{Peak: 3e-3, WarmUp: 20, Decay: train.Cosine}
 	c.Adam.WeightDecay = 0.01
 	c.Validation = train.Validation{Share: 0.2, Every: 9}
@@ -61,12 +61,12 @@ func stopAfter(c train.Config, n int) (*train.Result, error) {
 func TestAResumedTrainingIsTheUndisturbedOne(t *testing.T) {
 	reference := learn(t, everything(""))
 	random := rand.New(rand.NewPCG(3, 4))
-	for trial := range 12 {
+	for trial := range 6 {
 		c := everything(filepath.Join(t.TempDir(), "m"))
-		c.CheckpointSteps = []int{0, 1, 13}[trial%3]
+		c.CheckpointSteps = []int{0, 43, 131}[trial%3]
 		stops := 0
 		for {
-			r, err := stopAfter(c, 1+random.IntN(400))
+			r, err := stopAfter(c, 1+random.IntN(2000))
 			c.Resume = true
 			var stopped *train.StoppedError
 			if errors.As(err, &stopped) {
@@ -94,7 +94,7 @@ func TestACancelledStepIsDroppedWhole(t *testing.T) {
 	c := train.ShareAlways(everything(path)) // the context is asked in the middle of steps too
 	c.Workers = 2
 	reference := learn(t, everything(""))
-	for n := 1; ; n += 37 {
+	for n := 1; ; n += 237 {
 		r, err := stopAfter(c, n)
 		c.Resume = true
 		if err == nil {
@@ -123,7 +123,7 @@ func TestATrainingCanGoOnForLonger(t *testing.T) {
 func TestACheckpointOfAnotherTrainingIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "m")
 	c := everything(path)
-	c.CheckpointSteps = 50
+	c.CheckpointSteps = 250
 	learn(t, c)
 	if _, err := train.Train(background, c); !errors.Is(err, train.ErrCheckpoints) {
 		t.Errorf("without Resume: %v", err)
@@ -141,7 +141,7 @@ func TestACheckpointOfAnotherTrainingIsRefused(t *testing.T) {
 		{"the network and its loss", func(c *train.Config) { c.Network = network.MLP([]int{16, 17}, network.ReLU, nil) }},
 		{"the batch", func(c *train.Config) { c.Batch = 50 }},
 		{"the group", func(c *train.Config) { c.Group = 12 }},
-		{"the learning rate", func(c *train.Config) { c.Steps = 300 }},
+		{"the learning rate", func(c *train.Config) { c.Steps = 1300 }},
 		{"Adam", func(c *train.Config) { c.Adam.Beta1 = 0.8 }},
 		{"the clipping of the gradient", func(c *train.Config) { c.Clip = 0 }},
 		{"the average of the weights", func(c *train.Config) { c.EMA = 0.9 }},
@@ -182,8 +182,8 @@ func TestADamagedCheckpointFallsBackToThePreviousOne(t *testing.T) {
 	} {
 		path := filepath.Join(t.TempDir(), "m")
 		c := everything(path)
-		c.CheckpointSteps = 30
-		if _, err := stopAfter(c, 400); err == nil {
+		c.CheckpointSteps = 130
+		if _, err := stopAfter(c, 2000); err == nil {
 			t.Fatal("not stopped")
 		}
 		names := checkpoints(t, path)
@@ -213,7 +213,7 @@ func TestADamagedCheckpointFallsBackToThePreviousOne(t *testing.T) {
 func TestAllCheckpointsDamagedIsAnError(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "m")
 	c := everything(path)
-	c.CheckpointSteps = 30
+	c.CheckpointSteps = 300
 	learn(t, c)
 	for _, name := range checkpoints(t, path) {
 		if err := os.WriteFile(name, []byte("no"), 0o666); err != nil {
@@ -242,7 +242,7 @@ func TestEveryFailureOfTheDiskLeavesACheckpointToGoOnFrom(t *testing.T) {
 		failures := storetest.Each(t, fault, func(files *storetest.Failing) {
 			path := filepath.Join(t.TempDir(), "m")
 			c := everything(path)
-			c.CheckpointSteps = 40
+			c.CheckpointSteps = 300
 			_, err := train.Train(background, train.On(c, files))
 			if err != nil && files.Failed == "" {
 				t.Fatal(err)

@@ -149,3 +149,19 @@ func TestGroupsMeetInTheFixedTree(t *testing.T) {
 		}
 	}
 }
+
+func TestClippingShortensTheGradient(t *testing.T) {
+	for _, c := range []struct{ clip, want float64 }{{0, 5}, {10, 5}, {5, 5}, {1, 1}, {1e-6, 1e-6}} {
+		tr := &trainer{Config: Config{Clip: c.clip, Rate: Rate{Peak: 1}, Adam: Adam{Epsilon: 1e-8}, Steps: 1}}
+		gradient := []float32{3, 0, 0, 0, -4}
+		tr.groups = []*group{{gradient: gradient}}
+		tr.state = state{weights: make([]float32, 5), first: make([]float32, 5), second: make([]float32, 5)}
+		tr.move()
+		if got := norm(gradient); math.Abs(got/c.want-1) > 1e-6 {
+			t.Errorf("clipped at %v the norm is %v, want %v", c.clip, got, c.want)
+		}
+		if math.Abs(float64(gradient[0]/gradient[4])+0.75) > 1e-6 {
+			t.Errorf("clipped at %v it turns: %v", c.clip, gradient)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -240,6 +241,8 @@ func TestValidationStopsEarlyAndKeepsTheBest(t *testing.T) {
 	c.Validation.Patience, c.Steps = 0, r.Best
 	if other := learn(t, c); other.Model.Info().Steps != r.Best || other.Validation != r.Validation {
 		t.Errorf("stopped there the loss is %v, want %v", other.Validation, r.Validation)
+	} else if a, b := at(t, r.Model.At(0.1), []float64{1, 1})[0], at(t, other.Model.At(0.1), []float64{1, 1})[0]; !slices.Equal(a, b) || a[0] == 0 {
+		t.Errorf("the model has the score %v, the best step %v", a, b)
 	}
 }
 
