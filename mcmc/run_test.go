@@ -278,7 +278,7 @@ func TestResumeRefusesAnotherRun(t *testing.T) {
 		"the number of particles":         func(r *mcmc.Run) { r.Particles = 99 },
 		"the declared population":         func(r *mcmc.Run) { r.Population = 1000 },
 		"whether the step is tuned":       func(r *mcmc.Run) { r.Tune = true },
-		"what is noted on the way":                       func(r *mcmc.Run) { r.Looks = []mcmc.Look{&everyTen{}} },
+		"what is noted on the way":        func(r *mcmc.Run) { r.Looks = []mcmc.Look{&everyTen{}} },
 		"the target at the first":         func(r *mcmc.Run) { r.Kernel = mcmc.MALA{Density: wider, Step: 0.01} },
 		"the start has 3 coordinates":     func(r *mcmc.Run) { r.Start = mcmc.Normal{Coordinates: 3} },
 		"where the first particles begin": func(r *mcmc.Run) { r.Start = sameName{mcmc.Normal{Scale: []float64{1, 2}}} },
