@@ -57,10 +57,15 @@ func DesignNoise(data *lanes.Block, options NoiseOptions) (NoiseDesign, error) {
 	if largest == 0 {
 		return NoiseDesign{}, fmt.Errorf("score: noise levels from data: all %d points are the same: there is nothing to learn", data.Len())
 	}
-	return designNoise(largest, data.Dim(), options)
+	return DesignLevels(largest, data.Dim(), options)
 }
 
-func designNoise(largest float64, dim int, options NoiseOptions) (NoiseDesign, error) {
+// DesignLevels is [DesignNoise] for data that are not at hand: largest is the distance that sigma_1 takes, dim the number of
+// coordinates.
+func DesignLevels(largest float64, dim int, options NoiseOptions) (NoiseDesign, error) {
+	if dim < 1 {
+		return NoiseDesign{}, fmt.Errorf("score: noise levels for points of %d coordinates: give at least 1", dim)
+	}
 	low, steps := cmp.Or(options.Low, largest/1600), cmp.Or(options.Steps, 5)
 	if err := checkRange(low, largest); err != nil {
 		return NoiseDesign{}, err

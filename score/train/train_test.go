@@ -24,8 +24,9 @@ func normals(n int, mean, sd [2]float64, correlation float64) *lanes.Block {
 	random.New(99, random.User).Normal(b, 0, 0)
 	for i := range n {
 		u, v := b.Row(0)[i], b.Row(1)[i]
-		b.Row(0)[i] = mean[0] + sd[0]*u
-		b.Row(1)[i] = mean[1] + sd[1]*(correlation*u+math.Sqrt(1-correlation*correlation)*v)
+		// Every multiply-add is spelled out, so that the points, and pins of what is learned from them, are the same on every machine.
+		b.Row(0)[i] = math.FMA(sd[0], u, mean[0])
+		b.Row(1)[i] = math.FMA(sd[1], math.FMA(correlation, u, float64(math.Sqrt(1-float64(correlation*correlation))*v)), mean[1])
 	}
 	return b
 }
