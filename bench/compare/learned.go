@@ -20,7 +20,7 @@ var training = workload{
 			narrow: 2, wide: 2.6, stretch: 3.5,
 		},
 		{
-			name: "JAX, one lax.scan and its compilation", program: "mlp_jax.py", precision: "float32", cold: true,
+			name: "JAX, one lax.scan and its compilation", program: "mlp_jax.py", precision: "float32", cold: true, repeats: 1,
 			candidates: []candidate{
 				{"scan-flat-predraw", "none", 2, false}, {"scan-flat-predraw", "none", 1, false}, {"scan-flat-predraw", "w512", 1, false},
 				{"scan-flat", "w512", 1, false}, {"scan-flat", "none", 2, false},
@@ -28,12 +28,12 @@ var training = workload{
 			narrow: 6, wide: 13, stretch: 18,
 		},
 		{
-			name: "JAX, a loop of jitted steps", program: "mlp_jax.py", precision: "float32",
+			name: "JAX, a loop of jitted steps", program: "mlp_jax.py", precision: "float32", repeats: 3,
 			candidates: []candidate{{"loop", "w512", 1, false}, {"loop", "none", 2, false}, {"loop", "none", 1, false}},
 			narrow:     10, wide: 10, stretch: 14,
 		},
 		{
-			name: "PyTorch with its own Adam", program: "mlp_torch.py", precision: "float32",
+			name: "PyTorch with its own Adam", program: "mlp_torch.py", precision: "float32", repeats: 2,
 			candidates: []candidate{
 				{"eager-fused", "none", 1, false}, {"compile", "none", 1, false}, {"eager", "none", 1, false}, {"eager-fused", "none", 2, true},
 			},
@@ -44,7 +44,7 @@ var training = workload{
 			candidates: []candidate{{"compile-all-chunk", "none", 1, false}},
 		},
 		{
-			name: "JAX, the tutorial's form", program: "mlp_jax.py", precision: "float32",
+			name: "JAX, the tutorial's form", program: "mlp_jax.py", precision: "float32", repeats: 1,
 			candidates: []candidate{{"loop-tutorial", "none", 1, false}},
 		},
 	},

@@ -113,8 +113,8 @@ func (d *driver) runAgainst(w workload, r row) (measured, error) {
 // runPeer runs a peer's program in one of its forms.
 func (d *driver) runPeer(python string, w workload, r row, c candidate) (measured, error) {
 	repeats := d.repeats
-	if r.cold {
-		repeats = 1
+	if r.repeats > 0 {
+		repeats = min(repeats, r.repeats)
 	}
 	arguments := []string{d.peers + "/" + r.program, "--variant", c.variant, "--dtype", r.precision, "--threads", strconv.Itoa(c.threads),
 		"--tune", c.tune, "--repeats", strconv.Itoa(repeats)}

@@ -26,6 +26,7 @@ type row struct {
 	precision  string
 	candidates []candidate
 	cold       bool // compilation is counted, as for somebody who does the work once; imports are not
+	repeats    int  // at most, where one takes seconds; 0 for no bound
 	// By how much ours must be faster, on a narrow and on a wide machine, and what a wide one should reach;
 	// 0 where nothing is asked.
 	narrow, wide, stretch float64
