@@ -6,6 +6,11 @@
 //
 //	s := score.Of(density.Donut{})
 //	err := s.Score(ctx, dst, x) // dst: the gradient of log p at every point of x
+//
+// A learned score is a [Model], read from a file by [Load] or learned from points by package score/train; package
+// score/network has the networks. [Denoising], [Implicit] and [Sliced] are what is minimised. [Levels] say at which
+// noise levels a family is learned, [DesignNoise] works out a schedule to sample it by. Package score/scoretest is
+// the contract of the interfaces as tests.
 package score
 
 import (
