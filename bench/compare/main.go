@@ -2,7 +2,7 @@
 // that a small network learns and a sampler follows; 10,000 particles, 1,000 steps.
 //
 //	bench/setup.sh                             # once: the peers' environments
-//	go run ./bench/compare                     # three quarters of an hour on a quiet machine
+//	go run ./bench/compare                     # an hour on a quiet machine
 //	go run ./bench/compare -quick -priority    # eight minutes, also on a busy one
 //	go run ./bench/compare -workload donut -rows 'JAX float64' -pairs 21
 //
