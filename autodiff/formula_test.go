@@ -254,6 +254,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{node(`{"op":"constant","shape":[1],"data":["inf"]}`), `decode: node 3: byte 222: "inf": want a number, "NaN", "Infinity" or "-Infinity"`},
 		{node(`{"op":"constant","shape":[1],"data":[NaN]}`), "decode: node 3: byte 217: invalid character 'N' looking for beginning of value"},
 		{replace(`"args":[4,5]`, `"args":[5,5]`), "decode: node 6: mul: all operands are constants: write the constant that it is"},
+		{replace(`"node":8`, `"node":-1`), `decode: output "logp" is node -1: there are 10 nodes, inputs and params included`},
 		{replace(`"node":8`, `"node":10`), `decode: output "logp" is node 10: there are 10 nodes, inputs and params included`},
 		{replace(`"name":"scale"`, `"name":"logp"`), `decode: output name "logp" is there twice: names must differ`},
 		{replace(`{"name":"logp","node":8},{"name":"scale","node":9}`, ``), "decode: no outputs"},

@@ -108,7 +108,6 @@ var formulas = []formula{
 		return weighted(Where(c.And(x.NotEqual(g.Scalar(0.7))), x.Square(), x.Equal(g.Scalar(0.7)).Add(x)))
 	}},
 	{"abs", -2, 2, func(x Value) Value { return weighted(x.Abs().Mul(x.Sin())) }},
-	{"abs of tanh", -2, 2, func(x Value) Value { return weighted(x.Tanh().Abs()) }},
 	{"floor sign", -2, 2, func(x Value) Value { return weighted(x.Floor().Mul(x).Add(x.Sign().Mul(x))) }},
 	{"sqrt", 0.5, 2, func(x Value) Value { return weighted(x.Sqrt()) }},
 	{"exp", -2, 2, func(x Value) Value { return weighted(x.Exp()) }},

@@ -197,6 +197,8 @@ func TestSimplification(t *testing.T) {
 		{"log(1 + exp x)", func(x Value) Value { return x.Exp().Shift(1).Log() }, "out[0] = softplus x[0]"},
 		{"1/(1 + exp(-x))", func(x Value) Value { return x.Graph().Scalar(1).Div(x.Neg().Exp().Shift(1)) }, "out[0] = sigmoid x[0]"},
 		{"sqrt(x*x)", func(x Value) Value { return x.Square().Sqrt() }, "out[0] = abs x[0]"},
+		{"|tanh x|", func(x Value) Value { return x.Tanh().Abs() }, "t[0] = tanh x[0]; out[0] = abs t[0]"},
+		{"|relu x|", func(x Value) Value { return x.ReLU().Abs() }, "out[0] = relu x[0]"},
 		{"|x|^2", func(x Value) Value { return x.Abs().Square() }, "out[0] = mul x[0] x[0]"},
 		{"twice the same", func(x Value) Value { return x.Sin().Mul(x.Exp()).Add(x.Exp().Mul(x.Sin())) }, "t[0] = sin x[0]; t[1] = exp x[0]; t[0] = mul t[0] t[1]; out[0] = mul t[0] 2"},
 		{"where not", func(x Value) Value { return Where(x.Less(x.Graph().Scalar(1)).Not(), x, x.Neg()) }, "t[0] = less x[0] 1; t[1] = neg x[0]; out[0] = where t[0] t[1] x[0]"},

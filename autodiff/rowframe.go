@@ -343,20 +343,31 @@ func (f *rowFrame) reduceFew(in *rowInstruction) {
 	if in.op == opDot {
 		b = f.numbers(&in.b.rowPlace, 0, last*in.b.stride+in.n)
 	}
-	for r := range dst {
-		x, y := a[r*in.a.stride:], b
-		var s float64
-		if in.op == opDot {
-			y = b[r*in.b.stride:]
-			for j := range in.n {
-				s += float64(float64(x[j]) * float64(y[j]))
-			}
-		} else {
-			for j := range in.n {
-				s += float64(x[j])
-			}
+	n, next, other := in.n, in.a.stride, in.b.stride
+	switch {
+	case in.op == opDot && n == 2:
+		for r := range dst {
+			x, y := a[r*next:][:2], b[r*other:][:2]
+			first := float64(float64(x[0]) * float64(y[0]))
+			dst[r] = float32(first + float64(float64(x[1])*float64(y[1])))
 		}
-		dst[r] = float32(s)
+	case in.op == opDot:
+		for r := range dst {
+			x, y := a[r*next:][:n], b[r*other:][:n]
+			var s float64
+			for j, v := range x {
+				s += float64(float64(v) * float64(y[j]))
+			}
+			dst[r] = float32(s)
+		}
+	default:
+		for r := range dst {
+			var s float64
+			for _, v := range a[r*next:][:n] {
+				s += float64(v)
+			}
+			dst[r] = float32(s)
+		}
 	}
 }
 
