@@ -198,6 +198,8 @@ func TestSimplification(t *testing.T) {
 		{"1/(1 + exp(-x))", func(x Value) Value { return x.Graph().Scalar(1).Div(x.Neg().Exp().Shift(1)) }, "out[0] = sigmoid x[0]"},
 		{"sqrt(x*x)", func(x Value) Value { return x.Square().Sqrt() }, "out[0] = abs x[0]"},
 		{"|tanh x|", func(x Value) Value { return x.Tanh().Abs() }, "t[0] = tanh x[0]; out[0] = abs t[0]"},
+		{"silu x", func(x Value) Value { return x.SiLU() }, "t[0] = sigmoid x[0]; out[0] = mul x[0] t[0]"},
+		{"silu 2", func(x Value) Value { return x.Add(x.Graph().Scalar(2).SiLU()) }, "out[0] = add x[0] 1.7615941559557649"},
 		{"|relu x|", func(x Value) Value { return x.ReLU().Abs() }, "out[0] = relu x[0]"},
 		{"|x|^2", func(x Value) Value { return x.Abs().Square() }, "out[0] = mul x[0] x[0]"},
 		{"twice the same", func(x Value) Value { return x.Sin().Mul(x.Exp()).Add(x.Exp().Mul(x.Sin())) }, "t[0] = sin x[0]; t[1] = exp x[0]; t[0] = mul t[0] t[1]; out[0] = mul t[0] 2"},

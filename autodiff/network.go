@@ -13,16 +13,15 @@ func (v Value) ELU() Value {
 }
 
 // SiLU is v*sigmoid(v), also called swish.
-func (v Value) SiLU() Value {
-	return apply1("silu", v, func(g *Graph, a int) int { return g.mul(a, g.unary(opSigmoid, a)) })
-}
+func (v Value) SiLU() Value { return v.unary(opSiLU) }
 
 // GELU is v times the standard normal distribution function of v (Hendrycks and Gimpel, 2016), not its approximation by
 // tanh.
 func (v Value) GELU() Value {
 	return apply1("gelu", v, func(g *Graph, a int) int {
-		tail := g.unary(opErfc, g.mul(a, g.number(-math.Sqrt2/2)))
-		return g.mul(g.mul(a, tail), g.number(0.5))
+		half := g.number(0.5)
+		below := g.add(g.mul(g.unary(opErf, g.mul(a, g.number(math.Sqrt2/2))), half), half)
+		return g.mul(a, below)
 	})
 }
 
