@@ -150,9 +150,6 @@ func (s *sweep) pullUnary(f int, n node, a adjoint) error {
 		dx = s.mul(df, s.mul(f, s.sub(one, f)))
 	case opSoftplus:
 		dx = s.mul(df, s.unary(opSigmoid, x))
-	case opSiLU: // sigmoid(x) + f(1 - sigmoid(x))
-		sigmoid := s.unary(opSigmoid, x)
-		dx = s.mul(df, s.add(s.mul(f, s.sub(one, sigmoid)), sigmoid))
 	case opReLU: // where the result is above 0
 		s.deliver(f, x, df, with(a.conditions, condition{s.binary(opLess, s.number(0), f), false}))
 		return nil

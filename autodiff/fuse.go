@@ -10,7 +10,6 @@ import "math"
 //	(x + c)*d            fma(x, d, c*d)     where x has been rounded already: (x + c) would hide that error, not avoid it
 //	sum(x*y)             dot(x, y)
 //	x*(-1)               neg(x)
-//	silu(x)              x*sigmoid(x)
 //
 // and the sum over the particles of a product is one of multiply-adds.
 func fuse(g *Graph, outputs []int) (*Graph, []int) {
@@ -58,9 +57,6 @@ func (f *fusion) copy(id int) int {
 		return len(f.to.nodes) - 1
 	case opHold:
 		return f.done[n.args[0]]
-	case opSiLU:
-		x := f.done[n.args[0]]
-		return f.to.make(node{op: opMul, shape: n.shape, args: []int{x, f.to.make(node{op: opSigmoid, shape: n.shape, args: []int{x}})}})
 	case opAdd:
 		if p, ok := f.product(n.args[1], n); ok {
 			return f.fma(n, p[0], p[1], n.args[0])

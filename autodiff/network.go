@@ -13,7 +13,9 @@ func (v Value) ELU() Value {
 }
 
 // SiLU is v*sigmoid(v), also called swish.
-func (v Value) SiLU() Value { return v.unary(opSiLU) }
+func (v Value) SiLU() Value {
+	return apply1("silu", v, func(g *Graph, a int) int { return g.mul(a, g.unary(opSigmoid, a)) })
+}
 
 // GELU is v times the standard normal distribution function of v (Hendrycks and Gimpel, 2016), not its approximation by
 // tanh.

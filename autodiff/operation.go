@@ -32,7 +32,6 @@ const (
 	opFloor
 	opSign
 	opReLU
-	opSiLU // in formulas only; programs multiply by a sigmoid
 
 	// Elementwise, of two operands.
 	opAdd
@@ -76,7 +75,7 @@ var operationNames = [...]string{
 	opPoison: "poison", opInput: "input", opParam: "param", opConstant: "constant",
 	opNeg: "neg", opAbs: "abs", opSqrt: "sqrt", opExp: "exp", opExpm1: "expm1", opLog: "log", opLog1p: "log1p",
 	opSin: "sin", opCos: "cos", opTanh: "tanh", opErf: "erf", opErfc: "erfc", opLgamma: "lgamma", opDigamma: "digamma",
-	opTrigamma: "trigamma", opSigmoid: "sigmoid", opSoftplus: "softplus", opFloor: "floor", opSign: "sign", opReLU: "relu", opSiLU: "silu",
+	opTrigamma: "trigamma", opSigmoid: "sigmoid", opSoftplus: "softplus", opFloor: "floor", opSign: "sign", opReLU: "relu",
 	opAdd: "add", opSub: "sub", opMul: "mul", opDiv: "div", opDivOrZero: "divOrZero", opMin: "min", opMax: "max",
 	opPow: "pow", opLess: "less", opLessEqual: "lessEqual", opEqual: "equal",
 	opFMA: "fma", opWhere: "where",
@@ -90,7 +89,7 @@ func (op operation) String() string { return operationNames[op] }
 // arity is the number of operands of an elementwise operation, 0 for others.
 func (op operation) arity() int {
 	switch {
-	case op >= opNeg && op <= opSiLU:
+	case op >= opNeg && op <= opReLU:
 		return 1
 	case op >= opAdd && op <= opEqual:
 		return 2

@@ -214,8 +214,6 @@ func plainUnary(op operation, a float64) float64 {
 			return 0
 		}
 		return a
-	case opSiLU:
-		return a / (1 + math.Exp(-a))
 	case opSign:
 		switch {
 		case a > 0:

@@ -10,9 +10,6 @@ import "math"
 // unary makes f(a).
 func (g *Graph) unary(op operation, a int) int {
 	if g.isConstant(a) {
-		if op == opSiLU {
-			return g.mul(a, g.unary(opSigmoid, a))
-		}
 		return g.fold(op, a)
 	}
 	n := g.nodes[a]
