@@ -78,8 +78,13 @@ func (k Langevin) Columns() (carried, scratch int) { return 1, k.Score.Dim() }
 // StepSize is Step.
 func (k Langevin) StepSize() float64 { return k.Step }
 
-// Target implements [Targeted].
-func (k Langevin) Target() (score.Fn, density.Differentiable) { return k.Score, nil }
+// Target implements [Targeted]. The density is known of a score that has a method Density, as those of [score.Of] have.
+func (k Langevin) Target() (score.Fn, density.Differentiable) {
+	if s, ok := k.Score.(interface{ Density() density.Differentiable }); ok {
+		return k.Score, s.Density()
+	}
+	return k.Score, nil
+}
 
 // Lanes is the number of particles that the score likes in a call, 1 if it has no preference.
 func (k Langevin) Lanes() int { return lanesOf(k.Score) }

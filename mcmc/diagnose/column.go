@@ -2,9 +2,6 @@ package diagnose
 
 import (
 	"math"
-	"slices"
-
-	"github.com/scorefield/infer/backends"
 )
 
 // Column is the summary of independent draws of one number.
@@ -13,10 +10,10 @@ type Column struct {
 	NotFinite int       // values that are not, left out of everything else
 	Mean      float64   // NaN where the draws say that there is none: TailIndex above 0.7
 	MeanError float64   // standard error of Mean; NaN where the draws say that the variance is infinite: TailIndex above 0.5
-	SD        float64   // NaN as MeanError is
+	SD        float64   // NaN as MeanError is, and where it is beyond the largest float64
 	Quantiles []float64 // at [Probabilities]
-	// TailIndex is the heavier tail's index xi of a generalised Pareto law: moments of order 1/xi and more are infinite.
-	// 0 or below for light tails; NaN for fewer than 100 values.
+	// TailIndex is the heavier tail's index xi: moments of order 1/xi and more are infinite. 0 or below for light tails; NaN
+	// where nothing can be said.
 	TailIndex float64
 }
 
@@ -29,39 +26,65 @@ const (
 	fewValues  = 100
 )
 
-// Summarise describes draws that are independent of each other, as the particles of a run are. The sums are compensated and
-// run in index order.
+// Summarise describes draws that are independent of each other and of which nothing else is known. Its tail index is
+// that of a generalised Pareto law fitted to each tail; NaN for fewer than 100 values, and where a tail is no such law.
 func Summarise(values []float64) Column {
-	sorted := make([]float64, 0, len(values))
-	for _, v := range values {
-		if v-v == 0 {
-			sorted = append(sorted, v)
+	return summarise(values, func(sorted []float64) float64 {
+		if len(sorted) < fewValues {
+			return math.NaN()
 		}
-	}
+		return fittedIndex(sorted)
+	})
+}
+
+// SummariseRun describes the particles of a run, with a tail index that [TailIndices] has found: a population shows far
+// tails last, so that a fit to it would call them light.
+func SummariseRun(values []float64, tailIndex float64) Column {
+	return summarise(values, func([]float64) float64 { return tailIndex })
+}
+
+// summarise describes draws. The sums are compensated and run in index order.
+func summarise(values []float64, index func(sorted []float64) float64) Column {
+	sorted := finiteSorted(values)
 	nan := math.NaN()
 	c := Column{Count: len(sorted), NotFinite: len(values) - len(sorted), Mean: nan, MeanError: nan, SD: nan, TailIndex: nan}
-	slices.Sort(sorted)
 	for _, p := range Probabilities {
 		c.Quantiles = append(c.Quantiles, Quantile(sorted, p))
 	}
 	if c.Count == 0 {
 		return c
 	}
-	if c.Count >= fewValues {
-		c.TailIndex = tailIndex(sorted)
-	}
+	exponent := moderate(sorted)
+	c.TailIndex = index(sorted)
 	if c.TailIndex > noMean {
 		return c
 	}
 	n := float64(c.Count)
-	c.Mean = sorted[0] + sum(sorted, func(v float64) float64 { return v - sorted[0] })/n
+	mean := sorted[0] + sum(sorted, func(v float64) float64 { return v - sorted[0] })/n
+	c.Mean = math.Ldexp(mean, exponent)
 	if c.Count < 2 || c.TailIndex > noVariance {
 		return c
 	}
-	square := func(v float64) float64 { return (v - c.Mean) * (v - c.Mean) }
-	c.SD = math.Sqrt(sum(sorted, square) / (n - 1))
-	c.MeanError = c.SD / math.Sqrt(n)
+	sd := math.Sqrt(sum(sorted, func(v float64) float64 { return (v - mean) * (v - mean) }) / (n - 1))
+	if scaled := math.Ldexp(sd, exponent); scaled-scaled == 0 {
+		c.SD = scaled
+	}
+	c.MeanError = math.Ldexp(sd/math.Sqrt(n), exponent)
 	return c
+}
+
+// moderate divides values by a power of two where their squares or sums would overflow, or squares vanish, and returns its
+// exponent; 0 mostly.
+func moderate(sorted []float64) (exponent int) {
+	const far = 400 // squares are within 2^800, sums of 2^200 of them as well
+	_, exponent = math.Frexp(max(math.Abs(sorted[0]), math.Abs(sorted[len(sorted)-1])))
+	if exponent > -far && exponent < far {
+		return 0
+	}
+	for i, v := range sorted {
+		sorted[i] = math.Ldexp(v, -exponent)
+	}
+	return exponent
 }
 
 // Quantile is the p-quantile of ascending values, linear between neighbours (Hyndman and Fan's type 7, the default of R and
@@ -79,7 +102,11 @@ func Quantile(sorted []float64, p float64) float64 {
 	if part == 0 {
 		return sorted[i]
 	}
-	return math.FMA(part, sorted[i+1]-sorted[i], sorted[i])
+	gap := sorted[i+1] - sorted[i]
+	if math.IsInf(gap, 0) { // of two finite values whose difference overflows
+		return math.FMA(part, sorted[i+1], float64((1-part)*sorted[i]))
+	}
+	return math.FMA(part, gap, sorted[i])
 }
 
 // sum adds f of the values by Neumaier's compensated summation.
@@ -96,65 +123,4 @@ func sum(values []float64, f func(float64) float64) float64 {
 		total = t
 	}
 	return total + lost
-}
-
-// tailIndex is the index of the heavier tail of ascending values. Each tail is fitted on its most extreme 3 sqrt(n) values,
-// the usual choice, and on its outer fifth: moves fill the far end of a heavy tail last, so a run that is still on its way
-// there shows how heavy the tail is only nearer to the middle.
-func tailIndex(sorted []float64) float64 {
-	n := len(sorted)
-	index := math.Inf(-1)
-	for _, m := range []int{int(3 * math.Sqrt(float64(n))), n / 5} {
-		m = min(m, n/5)
-		upper := tail(m, func(i int) float64 { return sorted[n-1-i] })
-		lower := tail(m, func(i int) float64 { return -sorted[i] })
-		index = max(index, paretoIndex(upper), paretoIndex(lower))
-	}
-	return index
-}
-
-// mostExcesses is the number of order statistics a tail is thinned to, evenly, before it is fitted.
-const mostExcesses = 2000
-
-// tail is the excesses of the m most extreme values over the next one, ascending; at(0) is the most extreme.
-func tail(m int, at func(i int) float64) []float64 {
-	count := min(m, mostExcesses)
-	excess := make([]float64, count)
-	for i := range excess {
-		excess[count-1-i] = at(i*m/count) - at(m)
-	}
-	return excess
-}
-
-// paretoIndex fits a generalised Pareto law to ascending excesses over a threshold: Zhang and Stephens, "A new and
-// efficient estimation method for the generalized Pareto distribution", Technometrics 51 (2009), with the weak prior
-// around 1/2 of Vehtari et al. A tail without spread has index 0.
-func paretoIndex(excess []float64) float64 {
-	n := len(excess)
-	quartile := excess[max(0, int(float64(float64(n)/4)+0.5)-1)]
-	if quartile <= 0 || excess[n-1] <= 0 {
-		return 0
-	}
-	index := func(b float64) float64 {
-		return sum(excess, func(v float64) float64 { return backends.Log1p(float64(-b * v)) }) / float64(n)
-	}
-	grid := 30 + int(math.Sqrt(float64(n)))
-	b, likelihood := make([]float64, grid), make([]float64, grid)
-	for i := range b {
-		b[i] = (1-math.Sqrt(float64(grid)/(float64(i)+0.5)))/(3*quartile) + 1/excess[n-1]
-		k := index(b[i])
-		likelihood[i] = float64(float64(n) * (backends.Log(-b[i]/k) - k - 1))
-	}
-	var weights, mean float64
-	most := slices.Max(likelihood)
-	for i := range b {
-		if w := backends.Exp(likelihood[i] - most); w == w {
-			weights += w
-			mean = math.FMA(w, b[i], mean)
-		}
-	}
-	if weights == 0 {
-		return 0
-	}
-	return (float64(float64(n)*index(mean/weights)) + 5) / float64(n+10)
 }

@@ -16,43 +16,66 @@ import (
 const (
 	mostFar  = 256 // particles of the second population
 	farTimes = 5   // as far out as the population at its widest
+	// patience is how many times as long a run the second population is given where it has not arrived in time: what it
+	// can prove is that there is one law to arrive at, not that the way from far out is short.
+	patience = 4
 )
 
-// farPopulation is the second population at its end.
+// farPopulation is the second population.
 type farPopulation struct {
-	population
-	count, stuck, outside int
-	evaluations           uint64
+	run        *mcmc.Run
+	all        population // with the particles that are lost
+	population            // without
+	count      int
+	steps      uint64
+	// stuck never moved, outside are lost.
+	stuck, outside int
+	evaluations    uint64
 }
 
 // farOut runs a second population, with random numbers of its own, under the same kernel for as many transitions. It
 // starts around the population's median, five times as wide as the population is now or was at its start.
-func (w *Watch) farOut(ctx context.Context, end population) (farPopulation, error) {
+func (w *Watch) farOut(ctx context.Context, end population) (*farPopulation, error) {
 	n := min(mostFar, w.run.Particles)
 	start, err := w.farStart(ctx, end, n)
 	if err != nil {
-		return farPopulation{}, err
+		return nil, err
 	}
-	far := &mcmc.Run{
+	f := &farPopulation{count: n, run: &mcmc.Run{
 		Start: start, Kernel: w.run.Working(), Particles: n, Seed: w.run.Seed, Role: random.Far, Workers: w.run.Workers,
-	}
+	}}
+	return f, f.to(ctx, w.steps)
+}
+
+// to takes the second population to a transition.
+func (f *farPopulation) to(ctx context.Context, steps uint64) error {
 	var diverged *mcmc.DivergedError
-	if err := far.To(ctx, w.steps); err != nil && !errors.As(err, &diverged) {
-		return farPopulation{}, err
+	if err := f.run.To(ctx, steps); err != nil && !errors.As(err, &diverged) {
+		return err
 	}
-	p := farPopulation{population: populationOf(far), count: n, evaluations: far.Report().Evaluations}
-	skip := make([]bool, n)
-	for i := range n {
-		lost := p.norm[i]-p.norm[i] != 0 || p.logp != nil && math.IsInf(p.logp[i], -1)
+	f.all, f.steps, f.evaluations = populationOf(f.run), steps, f.run.Report().Evaluations
+	f.stuck, f.outside = 0, 0
+	skip := make([]bool, f.count)
+	for i := range f.count {
+		lost := f.all.norm[i]-f.all.norm[i] != 0 || f.all.logp != nil && math.IsInf(f.all.logp[i], -1)
 		if lost {
-			p.outside++
-		} else if far.Adjusted() && p.accepted[i] == 0 {
-			p.stuck++
+			f.outside++
+		} else if f.run.Adjusted() && f.all.accepted[i] == 0 {
+			f.stuck++
 		}
 		skip[i] = lost
 	}
-	p.population = p.without(skip)
-	return p, nil
+	f.population = f.all.without(skip)
+	return nil
+}
+
+// goOn gives the second population more time, and says how much it had had and whether it used it to move on.
+func (f *farPopulation) goOn(ctx context.Context, steps uint64) (early uint64, moving bool, err error) {
+	before, early := f.all, f.steps
+	if err := f.to(ctx, min(steps, 1<<40-1)); err != nil {
+		return early, false, err
+	}
+	return early, worst(compareInTime(before, f.all)).Failed(), nil
 }
 
 // farStart is where the second population starts.

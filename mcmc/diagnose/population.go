@@ -58,16 +58,16 @@ func (p population) features() []feature {
 	return list
 }
 
-// halfTime is a look that keeps the population as it is at half-time: positions, accepted moves and log p.
-type halfTime struct {
+// snapshot is a look that keeps the population as it is at a transition: positions, accepted moves and log p.
+type snapshot struct {
 	at     uint64
 	kernel mcmc.Kernel
 }
 
-func (h *halfTime) String() string { return fmt.Sprintf("population at transition %d", h.at) }
+func (h *snapshot) String() string { return fmt.Sprintf("population at transition %d", h.at) }
 
 // Columns implements mcmc.Look.
-func (h *halfTime) Columns() int {
+func (h *snapshot) Columns() int {
 	columns := h.kernel.Dim() + 1
 	if _, ok := h.kernel.(mcmc.LogProber); ok {
 		columns++
@@ -76,10 +76,10 @@ func (h *halfTime) Columns() int {
 }
 
 // At implements mcmc.Look.
-func (h *halfTime) At(t uint64) bool { return t == h.at }
+func (h *snapshot) At(t uint64) bool { return t == h.at }
 
 // Look implements mcmc.Look.
-func (h *halfTime) Look(_ context.Context, s *mcmc.State, columns [][]float64) error {
+func (h *snapshot) Look(_ context.Context, s *mcmc.State, columns [][]float64) error {
 	d := s.X.Dim()
 	for j := range d {
 		copy(columns[j], s.X.Row(j))
@@ -91,7 +91,7 @@ func (h *halfTime) Look(_ context.Context, s *mcmc.State, columns [][]float64) e
 	return nil
 }
 
-func (h *halfTime) population(run *mcmc.Run) population {
+func (h *snapshot) population(run *mcmc.Run) population {
 	columns := run.LookColumns(h)
 	d := h.kernel.Dim()
 	p := population{x: columns[:d], norm: norms(columns[:d]), accepted: columns[d]}
