@@ -31,9 +31,6 @@ type Table32 struct {
 	Sin, Cos                     Unary32
 	Tanh, Sigmoid, Softplus, Erf Unary32
 
-	// Adam is one step of an optimiser on parameters p with gradients g, which changes p and the two moments m and v:
-	// see adam32.go for the formula. first is 1 - beta1, second 1 - beta2, size the rate over 1 - beta1^step, correction
-	// 1/(1 - beta2^step), epsilon what keeps the division finite, and decay the rate times the weight decay.
 	// The products of matrices. Columns of the results are a multiple of [DenseWidth], and each row of them and of w is
 	// contiguous; x may be transposed. A sum runs in ascending order of its index, each multiply-add rounded once. The
 	// result may not overlap what it is made of. Shapes that do not fit panic.
@@ -56,5 +53,8 @@ type Table32 struct {
 	Narrow func(dst []float32, src []float64) // rounds to float32
 	Widen  func(dst []float64, src []float32)
 
+	// Adam is one step of an optimiser on parameters p with gradients g, which changes p and the two moments m and v:
+	// see adam32.go for the formula. first is 1 - beta1, second 1 - beta2, size the rate over 1 - beta1^step, correction
+	// 1/(1 - beta2^step), epsilon what keeps the division finite, and decay the rate times the weight decay.
 	Adam func(p, m, v, gradient []float32, first, second, size, correction, epsilon, decay float32)
 }
