@@ -89,7 +89,7 @@ func (j *job) run(ctx context.Context) error {
 		j.set.Step = j.Report().Step
 	}
 	if j.Adjusted() && j.set.Steps > 0 && parallel.Sum(j.Accepted()) == 0 {
-		return usage("--step %s: no move of any particle was accepted in %d steps: the step is far too large: leave it out, and pilots set it", number(j.set.Step), j.set.Steps)
+		return usage("--step %s: no move of any particle was accepted in %d steps: leave the step out, and pilots set it", number(j.set.Step), j.set.Steps)
 	}
 	if j.watch != nil {
 		j.verdict, err = j.watch.Judge(ctx)
