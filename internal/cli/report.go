@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -44,10 +45,10 @@ type summary struct {
 	Columns []column `json:"columns"`
 }
 
-func summarise(t draws.Table) summary {
+// summarise describes draws. tails are the indices of the coordinates' tails where the score of their law tells them, or nil.
+func summarise(t draws.Table, tails []float64) summary {
 	s := summary{Schema: 1, Draws: t.Points.Len(), Dim: t.Points.Dim()}
-	add := func(name string, values []float64) {
-		c := diagnose.Summarise(values)
+	add := func(name string, c diagnose.Column) {
 		q := map[string]real{}
 		for i, p := range diagnose.Probabilities {
 			q[number(p)] = real(c.Quantiles[i])
@@ -59,10 +60,15 @@ func summarise(t draws.Table) summary {
 		if t.Names != nil {
 			name = t.Names[j]
 		}
-		add(name, t.Points.Row(j)[:t.Points.Len()])
+		values := t.Points.Row(j)[:t.Points.Len()]
+		if tails != nil {
+			add(name, diagnose.SummariseRun(values, tails[j]))
+		} else {
+			add(name, diagnose.Summarise(values))
+		}
 	}
 	if t.LogProb != nil {
-		add("log p", t.LogProb)
+		add("log p", diagnose.Summarise(t.LogProb))
 	}
 	return s
 }
@@ -179,10 +185,14 @@ type tuning struct {
 	Evaluations uint64 `json:"gradient_evaluations"`
 }
 
-func (j *job) report(t draws.Table) *report {
+func (j *job) report(ctx context.Context, t draws.Table) (*report, error) {
+	tails, err := j.tails(ctx, t)
+	if err != nil {
+		return nil, err
+	}
 	run := j.Report()
 	r := &report{
-		summary: summarise(t), Settings: j.set, Backend: backends.Current().Name, Workers: j.workers(),
+		summary: summarise(t, tails), Settings: j.set, Backend: backends.Current().Name, Workers: j.workers(),
 		Evaluations: run.Evaluations, Rate: float64(run.Evaluations) / j.seconds,
 		Acceptance: real(run.Acceptance), NeverMoved: run.NeverMoved, Outside: run.Outside,
 		Output: j.effort.output, Plot: j.effort.plot,
@@ -204,7 +214,20 @@ func (j *job) report(t draws.Table) *report {
 			r.Faults = append(r.Faults, "the bias of the step size could not be estimated: "+v.Bias.Why)
 		}
 	}
-	return r
+	return r, nil
+}
+
+// tails asks the score how heavy the tails of the draws are; nil where one score does not tell.
+func (j *job) tails(ctx context.Context, t draws.Table) ([]float64, error) {
+	k, ok := j.Working().(mcmc.Targeted)
+	if !ok {
+		return nil, nil
+	}
+	fn, _ := k.Target()
+	if fn == nil {
+		return nil, nil
+	}
+	return diagnose.TailIndices(ctx, fn, t.Points)
 }
 
 func causes(r mcmc.Rejections) map[string]uint64 {

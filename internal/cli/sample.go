@@ -308,7 +308,10 @@ func sample(ctx context.Context, s *streams, set settings, e effort, g goal) err
 			return err
 		}
 	}
-	r := job.report(table)
+	r, err := job.report(ctx, table)
+	if err != nil {
+		return err
+	}
 	r.Seconds = time.Since(began).Seconds()
 	if err := r.print(s, table, e); err != nil {
 		return err

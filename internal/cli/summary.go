@@ -61,7 +61,7 @@ func summaryCommand(s *streams) *cobra.Command {
 					return err
 				}
 			}
-			out := summarise(t)
+			out := summarise(t, nil)
 			if asJSON {
 				return printJSON(s.out, out)
 			}
