@@ -36,10 +36,10 @@ func normals(label uint64, n int) []float64 {
 	return b.Row(0)[:n]
 }
 
-// Under one law each statistic is about standard normal: over 400 pairs none beyond 4.5, and the mean square near 1.
+// Under one law each statistic is about standard normal: over 200 pairs none beyond 4.5, and the mean square near 1.
 func TestStatisticsUnderOneLaw(t *testing.T) {
 	var squares [4]float64
-	const pairs = 400
+	const pairs = 200
 	for k := range uint64(pairs) {
 		a, b := normals(2*k, 3000), normals(2*k+1, 3000)
 		far := slices.Sorted(slices.Values(b[:256]))

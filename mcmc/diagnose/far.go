@@ -7,6 +7,7 @@ import (
 
 	"github.com/scorefield/infer/backends"
 	"github.com/scorefield/infer/density"
+	"github.com/scorefield/infer/internal/parallel"
 	"github.com/scorefield/infer/lanes"
 	"github.com/scorefield/infer/mcmc"
 	"github.com/scorefield/infer/random"
@@ -28,9 +29,9 @@ type farPopulation struct {
 	population            // without
 	count      int
 	steps      uint64
-	// stuck never moved, outside are lost.
-	stuck, outside int
-	evaluations    uint64
+	// stuck never moved, as many as unmoved may do so by ordinary rejections; outside are lost.
+	stuck, unmoved, outside int
+	evaluations             uint64
 }
 
 // farOut runs a second population, with random numbers of its own, under the same kernel for as many transitions. It
@@ -64,6 +65,9 @@ func (f *farPopulation) to(ctx context.Context, steps uint64) error {
 			f.stuck++
 		}
 		skip[i] = lost
+	}
+	if f.run.Adjusted() {
+		f.unmoved = unmoved(f.count, parallel.Sum(f.all.accepted), steps)
 	}
 	f.population = f.all.without(skip)
 	return nil

@@ -41,15 +41,16 @@ func (m Memory) Trapped() bool {
 func (m Memory) Long() bool { return m.Half > max(m.Limit, longMemory) }
 
 // mostRanked is the number of particles of a large population that are ranked: enough for any memory that matters.
-const mostRanked = 1 << 14
+const mostRanked = 1 << 13
 
 // remembered finds the worst memory of the particles: of those that are trapped the strongest, else the strongest. It
-// looks at each coordinate, its distance from the median, which tells a middle part from outer ones, and the norm, which
-// tells rings. Log p is left out: fast and slow coordinates mix in it, so that it fades as if there were traps.
+// looks at each coordinate, its distance from the median, which tells a middle part from outer ones, the direction in
+// which half of the particles remember most, and the norm, which tells rings. Log p is left out: fast and slow coordinates
+// mix in it, so that it fades as if there were traps.
 func remembered(half, threeQuarters, end population, workers int) Memory {
 	pick := alive(half, threeQuarters, end)
 	d := len(end.x)
-	memories := make([]Memory, 2*d+1)
+	memories := make([]Memory, 2*d+2)
 	// The functions return no error.
 	_ = parallel.Do(parallel.Workers(workers), d, func(_, j int) error {
 		a, b, c := take(half.x[j], pick), take(threeQuarters.x[j], pick), take(end.x[j], pick)
@@ -63,20 +64,34 @@ func remembered(half, threeQuarters, end population, workers int) Memory {
 		memories[d+j] = memory(fmt.Sprintf("the distance of x[%d] from its median", j), a, b, c)
 		return nil
 	})
-	memories[2*d] = memory("the norm of x", take(half.norm, pick), take(threeQuarters.norm, pick), take(end.norm, pick))
-
-	limit := 1.0
-	if n := len(pick); n > 1 {
-		limit = beyond(falseAlarm/float64(len(memories))) / math.Sqrt(float64(n-1))
+	found, others := alternate(pick)
+	if v := direction(standardised(half.x, found), standardised(end.x, found)); d > 1 && v != nil {
+		along := func(p population) []float64 { return project(standardised(p.x, others), v) }
+		memories[2*d] = memory("x along one direction", along(half), along(threeQuarters), along(end))
 	}
+	memories[2*d+1] = memory("the norm of x", take(half.norm, pick), take(threeQuarters.norm, pick), take(end.norm, pick))
+
+	// A coordinate is named rather than what is made of it, unless that remembers clearly more.
+	const clearly = 0.05
 	var worst Memory
 	for i := range memories {
 		m := &memories[i]
-		m.Limit = limit
-		if i == 2*d && !worst.Trapped() && worst.Half > m.Half {
+		n := len(pick)
+		if i == 2*d {
+			n = len(others)
+		}
+		m.Limit = 1
+		if n > 1 {
+			m.Limit = beyond(falseAlarm/float64(len(memories))) / math.Sqrt(float64(n-1))
+		}
+		if i == 2*d+1 && !worst.Trapped() && worst.Half > m.Half {
 			break // a coordinate that wanders more slowly is the reason, and others that do not are mixed in
 		}
-		if t := m.Trapped(); i == 0 || t && !worst.Trapped() || t == worst.Trapped() && m.Half > worst.Half {
+		more := m.Half > worst.Half
+		if i >= d {
+			more = m.Half > worst.Half+clearly
+		}
+		if t := m.Trapped(); i == 0 || t && !worst.Trapped() || t == worst.Trapped() && more {
 			worst = *m
 		}
 	}
@@ -99,6 +114,18 @@ func alive(populations ...population) []int {
 		}
 	}
 	return pick
+}
+
+// alternate deals out numbers to two sides.
+func alternate(numbers []int) (first, second []int) {
+	for k, i := range numbers {
+		if k%2 == 0 {
+			first = append(first, i)
+		} else {
+			second = append(second, i)
+		}
+	}
+	return first, second
 }
 
 func take(values []float64, pick []int) []float64 {

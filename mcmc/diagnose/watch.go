@@ -101,6 +101,7 @@ func (w *Watch) Judge(ctx context.Context) (Verdict, error) {
 	}
 	v.Tests = append(v.Tests, tests...)
 	v.FarParticles, v.FarSteps, v.FarStuck, v.FarOutside, v.Evaluations = far.count, far.steps, far.stuck, far.outside, far.evaluations
+	e.farUnmoved = far.unmoved
 	v.conclude(e)
 	return v, nil
 }
