@@ -20,7 +20,7 @@ import (
 
 // picture is what the flags of `infer plot` say.
 type picture struct {
-	field                  bool
+	field, schedule        bool
 	model, density, points string
 	sigma                  float64
 	output                 string
@@ -30,11 +30,14 @@ func plotCommand(s *streams) *cobra.Command {
 	var p picture
 	c := &cobra.Command{
 		Use:   "plot",
-		Short: "Draw a learned score as a field of arrows",
+		Short: "Draw a learned score, or noise levels",
 		Long: "plot --field draws the vector field of a learned score in the plane, and beside it, where --density names the law it was\n" +
-			"learned from, the true one with the error.",
-		Example: "  infer plot --field --model donut.safetensors --density donut -o field.png\n  infer plot --field --model donut.safetensors --sigma 0.5 -o blurred.svg",
-		Args:    noArguments,
+			"learned from, the true one with the error. plot --schedule draws the noise levels and step sizes that fit a file of draws\n" +
+			"(NCSNv2's design), for annealed Langevin.",
+		Example: `  infer plot --field --model donut.safetensors --density donut -o field.png
+  infer plot --field --model donut.safetensors --sigma 0.5 -o blurred.svg
+  infer plot --schedule --points draws.npz -o levels.png`,
+		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return p.draw(c.Context(), s)
 		},
@@ -42,21 +45,24 @@ func plotCommand(s *streams) *cobra.Command {
 	f := c.Flags()
 	f.SortFlags = false
 	f.BoolVar(&p.field, "field", false, "the vector field of a score")
+	f.BoolVar(&p.schedule, "schedule", false, "the noise levels for draws")
 	f.StringVar(&p.model, "model", "", "a learned score: the file that infer train wrote")
 	f.StringVar(&p.density, "density", "", "the built-in density that is the truth; alone, its own score is drawn")
 	f.Float64Var(&p.sigma, "sigma", 0, "noise level of a noise-conditional model (default: its least)")
-	f.StringVar(&p.points, "points", "", "a file of points: they choose the axes, and are where the error is measured")
+	f.StringVar(&p.points, "points", "", "a file of points: they choose the axes, and are where the error is measured; with --schedule, the draws")
 	f.StringVarP(&p.output, "output", "o", "", "write the figure: .png, .svg or .pdf")
 	return c
 }
 
 func (p *picture) draw(ctx context.Context, s *streams) error {
 	switch {
-	case !p.field:
-		return usage("plot what? Give --field")
+	case p.field == p.schedule:
+		return usage("plot what? Give --field or --schedule")
 	case p.output == "":
 		return usage("plot to where? Give -o FIGURE.png")
-	case p.model == "" && p.density == "":
+	case p.schedule && p.points == "":
+		return usage("the noise levels of what? Give --points FILE")
+	case p.field && p.model == "" && p.density == "":
 		return usage("the field of what? Give --model FILE, --density NAME, or both")
 	}
 	format, err := figure.FormatOf(p.output)
@@ -65,6 +71,9 @@ func (p *picture) draw(ctx context.Context, s *streams) error {
 	}
 	if err := writable(p.output); err != nil {
 		return data(err)
+	}
+	if p.schedule {
+		return p.levels(s, format)
 	}
 	spec := figure.FieldSpec{}
 	var truth density.Density
@@ -105,6 +114,33 @@ func (p *picture) draw(ctx context.Context, s *streams) error {
 		return err
 	}
 	_, err = fmt.Fprintf(s.out, "wrote %s\n", p.output)
+	return err
+}
+
+// levels draws the noise levels that fit a file of draws, and their step sizes.
+func (p *picture) levels(s *streams, format string) error {
+	t, err := draws.Read(p.points, draws.Options{})
+	if err != nil {
+		return data(err)
+	}
+	design, err := score.DesignNoise(t.Points, score.NoiseOptions{})
+	if err != nil {
+		return data(err)
+	}
+	last := design.Levels[len(design.Levels)-1]
+	index, steps := make([]float64, len(design.Levels)), make([]float64, len(design.Levels))
+	for i, sigma := range design.Levels {
+		index[i], steps[i] = float64(i), design.Step*(sigma/last)*(sigma/last)
+	}
+	spec := figure.CurveSpec{
+		Title: fmt.Sprintf("%d noise levels for %s", len(index), filepath.Base(p.points)), X: "level", Y: "noise level, step size", LogY: true,
+		Series: []figure.Series{{Name: "noise level", X: index, Y: design.Levels}, {Name: "step size", X: index, Y: steps}},
+	}
+	if err := store.WriteFile(p.output, func(w io.Writer) error { return figure.Curve(w, format, spec) }); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.out, "%d levels from %s to %s, step size %s at the last\nwrote %s\n",
+		len(index), short(design.Levels[0]), short(last), short(design.Step), p.output)
 	return err
 }
 

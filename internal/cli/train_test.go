@@ -176,6 +176,14 @@ func TestTrainingInterruptAndResume(t *testing.T) {
 	}
 }
 
+// The levels of NCSNv2's design fall from the largest distance in the data.
+func TestNoiseLevelsOfAFile(t *testing.T) {
+	r := infer(t, "plot", "--schedule", "--points", filepath.Join("..", "..", "draws", "testdata", "npy", "c.npy"), "-o", filepath.Join(t.TempDir(), "levels.svg"))
+	if r.code != 0 || !strings.Contains(r.out, "levels from") {
+		t.Errorf("exits %d: %s%s", r.code, r.out, r.err)
+	}
+}
+
 func TestTrainingAsJSON(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "m.safetensors")
 	r := infer(t, "train", "--data", "donut", "--points", "500", "--steps", "10", "--seed", "1", "-o", out, "--json")
