@@ -279,3 +279,40 @@ func TestSameBits(t *testing.T) {
 		}
 	}
 }
+
+// A training that Ctrl-C stopped says how to go on, and ends with the weights of one that nobody stopped.
+func TestTrainingInterruptAndResume(t *testing.T) {
+	folder := t.TempDir()
+	args := []string{"train", "--data", "donut", "--points", "2000", "--steps", "20000", "--seed", "3", "--hidden", "32,32", "--validation", "0.1"}
+	whole, part := filepath.Join(folder, "whole.safetensors"), filepath.Join(folder, "part.safetensors")
+	if out, err := command(append(args, "-o", whole)...).CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	c := command(append(args, "-o", part, "--checkpoint-every", "20ms")...)
+	var errs bytes.Buffer
+	c.Stderr = &errs
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(300 * time.Millisecond)
+	_ = c.Process.Signal(syscall.SIGINT)
+	err := c.Wait()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 130 {
+		t.Fatalf("%v: %s", err, errs.String())
+	}
+	resume := regexp.MustCompile(`(?m)^  infer (.*)$`).FindStringSubmatch(errs.String())
+	if resume == nil {
+		t.Fatalf("no command to go on: %s", errs.String())
+	}
+	out, err := command(fields(resume[1])...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if weightsOf(t, whole) != weightsOf(t, part) {
+		t.Errorf("the resumed training has other weights: %s", out)
+	}
+	if left, _ := filepath.Glob(part + ".ckpt*"); len(left) > 0 {
+		t.Errorf("checkpoints outlive the model: %v", left)
+	}
+}

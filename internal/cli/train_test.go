@@ -3,14 +3,10 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -136,43 +132,6 @@ func TestRecipesEndToEnd(t *testing.T) {
 		if r := infer(t, "rerun", path); r.code != 0 || !strings.Contains(r.err, "bit for bit") {
 			t.Errorf("rerun exits %d: %s", r.code, r.err)
 		}
-	}
-}
-
-// A training that Ctrl-C stopped says how to go on, and ends with the weights of one that nobody stopped.
-func TestTrainingInterruptAndResume(t *testing.T) {
-	folder := t.TempDir()
-	args := []string{"train", "--data", "donut", "--points", "2000", "--steps", "20000", "--seed", "3", "--hidden", "32,32", "--validation", "0.1"}
-	whole, part := filepath.Join(folder, "whole.safetensors"), filepath.Join(folder, "part.safetensors")
-	if out, err := command(append(args, "-o", whole)...).CombinedOutput(); err != nil {
-		t.Fatalf("%v %s", err, out)
-	}
-	c := command(append(args, "-o", part, "--checkpoint-every", "20ms")...)
-	var errs bytes.Buffer
-	c.Stderr = &errs
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	time.Sleep(300 * time.Millisecond)
-	_ = c.Process.Signal(syscall.SIGINT)
-	err := c.Wait()
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != 130 {
-		t.Fatalf("%v: %s", err, errs.String())
-	}
-	resume := regexp.MustCompile(`(?m)^  infer (.*)$`).FindStringSubmatch(errs.String())
-	if resume == nil {
-		t.Fatalf("no command to go on: %s", errs.String())
-	}
-	out, err := command(fields(resume[1])...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	if weightsOf(t, whole) != weightsOf(t, part) {
-		t.Errorf("the resumed training has other weights: %s", out)
-	}
-	if left, _ := filepath.Glob(part + ".ckpt*"); len(left) > 0 {
-		t.Errorf("checkpoints outlive the model: %v", left)
 	}
 }
 
