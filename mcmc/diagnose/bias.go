@@ -179,7 +179,7 @@ func (l *BiasLook) jumps(ctx context.Context, d density.Differentiable, s *mcmc.
 	between, score := lanes.New(len(suspects), dim), lanes.New(len(suspects), dim)
 	again := make([]float64, len(suspects))
 	for k, i := range suspects {
-		again[k] = told[i] / pieces
+		again[k] = float64(told[i] / pieces)
 	}
 	for piece := 1; piece < pieces; piece++ {
 		for j := range dim {
