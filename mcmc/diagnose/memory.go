@@ -20,21 +20,30 @@ type Memory struct {
 	Half          float64 // rank correlation of half-time and end
 	ThreeQuarters float64 // of three quarters of the run and end
 	Limit         float64 // of Half, beyond which it is no chance, given the number of comparisons
+	deviation     float64 // standard error of a rank correlation of about 0
 }
 
 const (
 	leastMemory = 0.05 // below it, hardly any particle can be a prisoner: in two parts of shares q and 1-q it is 3 q (1-q)
 	kept        = 0.7  // Half over ThreeQuarters from which memory fades too slowly to be gone soon
-	wandering   = 1.5  // log Half over log ThreeQuarters from which it fades as in slow wandering, where it is 2; in traps it is 1
+	wandering   = 1.65 // log Half over log ThreeQuarters from which it fades as in slow wandering, where it is 2; in traps it is 1
+	sure        = 2.2  // standard errors by which it has to fade more slowly than that
 	longMemory  = 0.5  // from which a reader of the draws is told even if it fades
 )
 
-// Trapped says whether memory is there and does not fade.
+// Trapped says whether memory is there and does not fade, both beyond chance.
 func (m Memory) Trapped() bool {
-	if !(m.Half > max(m.Limit, leastMemory)) {
+	if !(m.Half > max(m.Limit, leastMemory)) || m.Half <= kept*m.ThreeQuarters {
 		return false
 	}
-	return m.Half >= m.ThreeQuarters || m.Half > kept*m.ThreeQuarters && backends.Log(m.Half) > wandering*backends.Log(m.ThreeQuarters)
+	if m.Half >= m.ThreeQuarters {
+		return true
+	}
+	// The standard error of the logarithm of a correlation r is (1-r^2)/r of that of one of 0.
+	half := m.deviation * (1 - float64(m.Half*m.Half)) / m.Half
+	threeQuarters := float64(wandering * m.deviation * (1 - float64(m.ThreeQuarters*m.ThreeQuarters)) / m.ThreeQuarters)
+	deviation := math.Sqrt(math.FMA(half, half, float64(threeQuarters*threeQuarters)))
+	return backends.Log(m.Half)-float64(wandering*backends.Log(m.ThreeQuarters)) > sure*deviation
 }
 
 // Long says whether particles remember so much that the start is likely to show in the draws.
@@ -82,7 +91,8 @@ func remembered(half, threeQuarters, end population, workers int) Memory {
 		}
 		m.Limit = 1
 		if n > 1 {
-			m.Limit = beyond(falseAlarm/float64(len(memories))) / math.Sqrt(float64(n-1))
+			m.deviation = 1 / math.Sqrt(float64(n-1))
+			m.Limit = float64(beyond(falseAlarm/float64(len(memories))) * m.deviation)
 		}
 		if i == 2*d+1 && !worst.Trapped() && worst.Half > m.Half {
 			break // a coordinate that wanders more slowly is the reason, and others that do not are mixed in
