@@ -2,7 +2,6 @@ package draws
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -78,7 +77,7 @@ func survey(data []byte) (*format, error) {
 		case bytes.IndexByte(l.text, '\r') >= 0:
 			return nil, l.errorf("a carriage return in its middle: end lines with LF or CR LF")
 		case l.comment():
-			if rest, ok := bytes.CutPrefix(l.text, []byte(metaComment)); ok && f.meta == nil && json.Valid(rest) {
+			if rest, ok := bytes.CutPrefix(l.text, []byte(metaComment)); ok && f.meta == nil && isMeta(rest) {
 				f.meta = bytes.Clone(rest)
 			}
 			continue

@@ -2,11 +2,13 @@ package draws_test
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"strings"
 	"testing"
 
 	"github.com/scorefield/infer/draws"
+	"github.com/scorefield/infer/lanes"
 )
 
 func TestTextsThatAreRead(t *testing.T) {
@@ -140,5 +142,16 @@ func TestManyColumnsInFewRowsAreRefusedBeforeTheyFillMemory(t *testing.T) {
 		refused(t, "a wide row", text, draws.Options{}, "1 rows of 1000001 columns take")
 	}); bytes > 2*uint64(len(text)) {
 		t.Errorf("%d bytes allocated for %d", bytes, len(text))
+	}
+}
+
+// A comment that is no text is no configuration: npz could not hold it unchanged.
+func TestConfigurationIsText(t *testing.T) {
+	table, err := draws.Decode(strings.NewReader("# infer: {\"\x91\":0}\nx0\n1\n"), 21, ".csv", draws.Options{})
+	if err == nil && table.Meta != nil {
+		t.Errorf("the configuration is %q", table.Meta)
+	}
+	if err := draws.Encode(io.Discard, ".npz", draws.Table{Points: lanes.New(1, 1), Meta: []byte("{\"\x91\":0}")}); err == nil {
+		t.Error("a configuration that is no text is written")
 	}
 }

@@ -30,6 +30,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/scorefield/infer/internal/store"
 	"github.com/scorefield/infer/lanes"
@@ -88,7 +89,7 @@ func checkWritable(suffix string, t *Table) error {
 	if t.LogProb != nil && len(t.LogProb) != t.Points.Len() {
 		return fmt.Errorf("%d values of log p for %d points: one each is needed, or none", len(t.LogProb), t.Points.Len())
 	}
-	if t.Meta != nil && !json.Valid(t.Meta) {
+	if t.Meta != nil && !isMeta(t.Meta) {
 		return errors.New("the configuration is not JSON")
 	}
 	if t.Names == nil {
@@ -99,6 +100,9 @@ func checkWritable(suffix string, t *Table) error {
 	}
 	return checkNames(t.Names, t.LogProb)
 }
+
+// isMeta says whether a text can be a configuration: JSON, all of it characters, so that every format holds it unchanged.
+func isMeta(text []byte) bool { return utf8.Valid(text) && json.Valid(text) }
 
 // checkNames refuses names that a CSV file could not hold. A single column may be called logp where log p itself is
 // not there.

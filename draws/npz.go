@@ -98,7 +98,7 @@ func (t *Table) readCompanions(members map[string]*zip.File, size int64) error {
 		if err != nil {
 			return err
 		}
-		if len(meta) == 1 && json.Valid([]byte(meta[0])) { // anything else is somebody's own notes
+		if len(meta) == 1 && isMeta([]byte(meta[0])) { // anything else is somebody's own notes
 			t.Meta = []byte(meta[0])
 		}
 	}

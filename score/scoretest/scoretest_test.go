@@ -74,6 +74,9 @@ func (w wrong) Score(ctx context.Context, dst, x *lanes.Block) error {
 
 func TestEveryClauseIsBrokenBySomebody(t *testing.T) {
 	for _, fault := range []string{"finite", "alone", "padding", "kept", "cancelled", "levels"} {
+		if fault == "kept" && scoretest.RaceEnabled {
+			continue // the detector itself finds the fault, and ends the test
+		}
 		r := &recorder{}
 		scoretest.NoiseConditional(r, wrong{fault: fault, last: new(float64)}, points(), 0.5, 2)
 		if !strings.Contains(strings.Join(r.found, "\n"), fault+": ") {

@@ -1,0 +1,4 @@
+package scoretest
+
+// RaceEnabled says whether the race detector is at work.
+const RaceEnabled = raceEnabled
