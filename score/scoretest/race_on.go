@@ -3,5 +3,4 @@
 package scoretest
 
 // raceEnabled says whether the race detector is at work.
-
 const raceEnabled = true

@@ -98,7 +98,7 @@ func TestARightScorePasses(t *testing.T) {
 // In a test of your own, the first argument is its *testing.T.
 func ExampleFn() {
 	r := &recorder{}
-	scoretest.Fn(r, wrong{fault: "kept"}, points())
+	scoretest.Fn(r, wrong{fault: "alone"}, points())
 	fmt.Println(len(r.found) > 0)
 	// Output: true
 }
