@@ -94,9 +94,6 @@ func remembered(half, threeQuarters, end population, workers int) Memory {
 			m.deviation = 1 / math.Sqrt(float64(n-1))
 			m.Limit = float64(beyond(falseAlarm/float64(len(memories))) * m.deviation)
 		}
-		if i == 2*d+1 && !worst.Trapped() && worst.Half > m.Half {
-			break // a coordinate that wanders more slowly is the reason, and others that do not are mixed in
-		}
 		more := m.Half > worst.Half
 		if i >= d {
 			more = m.Half > worst.Half+clearly

@@ -11,10 +11,9 @@ import (
 )
 
 const (
-	mostOutermost = 100  // draws of each side that tell its tail
-	fewDraws      = 400  // below which the outermost ones are not far out
-	tailPoints    = 4096 // points in a call of the score, about
-	edge          = 2    // widths between the quartiles that a tail reaches from the median: of a normal law it is 2.7
+	mostOutermost = 100 // draws of each side that tell its tail
+	fewDraws      = 400 // below which the outermost ones are not far out
+	further       = 10  // times as far from the median there is no law any more if its support is bounded
 )
 
 // TailIndices tells from the score how heavy the tails of draws of its law are, coordinate by coordinate: 1/alpha of the
@@ -34,68 +33,90 @@ func TailIndices(ctx context.Context, fn score.Fn, x *lanes.Block) ([]float64, e
 	if fn.Dim() != dim {
 		return nil, fmt.Errorf("diagnose: draws of %d coordinates and a score of %d: the two are the same number", dim, fn.Dim())
 	}
-	indices := make([]float64, dim)
-	outermost := min(mostOutermost, int(math.Sqrt(float64(n))))
-	together := max(1, tailPoints/(2*max(1, outermost)))
-	medians, widths := make([]float64, dim), make([]float64, dim)
+	indices, medians := make([]float64, dim), make([]float64, dim)
 	order := make([][]int, dim)
 	for j := range dim {
 		order[j] = ascending(x.Row(j)[:n])
-		if count := len(order[j]); count >= fewDraws {
+		if count := len(order[j]); count > 0 {
 			medians[j] = x.Row(j)[order[j][count/2]]
-			widths[j] = x.Row(j)[order[j][count*3/4]] - x.Row(j)[order[j][count/4]]
-		} else {
-			indices[j] = math.NaN()
 		}
-		order[j] = ends(order[j], outermost)
 	}
-	for from := 0; from < dim; from += together {
-		count := min(together, dim-from)
-		at, s := lanes.New(2*outermost*count, dim), lanes.New(2*outermost*count, dim)
-		for c := range count {
-			for k, i := range order[from+c] {
-				at.CopyPoints(2*outermost*c+k, x, i, 1)
-			}
+	for j := range dim {
+		count := len(order[j])
+		if count < fewDraws {
+			indices[j] = math.NaN()
+			continue
 		}
-		if err := fn.Score(ctx, s, at); err != nil {
-			return nil, fmt.Errorf("diagnose: the score of the outermost draws: %w", err)
-		}
-		terms := func(k, i int) float64 { return float64((medians[k] - at.Row(k)[i]) * s.Row(k)[i]) }
-		for c := range count {
-			j := from + c
-			if math.IsNaN(indices[j]) {
-				continue
+		outermost := min(mostOutermost, int(math.Sqrt(float64(count))))
+		at := lanes.New(outermost, dim)
+		for _, from := range []int{0, count - 1} { // below and above, the outermost first
+			for k := range outermost {
+				i := order[j][k]
+				if from > 0 {
+					i = order[j][from-k]
+				}
+				at.CopyPoints(k, x, i, 1)
 			}
-			for _, first := range []int{2 * outermost * c, 2*outermost*c + outermost} {
-				if math.Abs(at.Row(j)[first]-medians[j]) < edge*widths[j] {
-					continue
-				}
-				own, all := make([]float64, 0, outermost), make([]float64, 0, outermost)
-				for i := first; i < first+outermost; i++ {
-					if outside(s, i) {
-						continue
-					}
-					total := 0.0
-					for k := range dim {
-						total += terms(k, i) - 1
-					}
-					own, all = append(own, terms(j, i)-1), append(all, total)
-				}
-				if len(own) >= outermost/2 {
-					indices[j] = max(indices[j], tailOf(own, all))
-				}
+			index, err := sideIndex(ctx, fn, at, j, medians)
+			if err != nil {
+				return nil, fmt.Errorf("diagnose: the score of the outermost draws: %w", err)
 			}
+			indices[j] = max(indices[j], index)
 		}
 	}
 	return indices, nil
 }
 
-// ends are the first m of an order, and the last m, the outermost first.
-func ends(order []int, m int) []int {
-	m = min(m, len(order)/2)
-	last := slices.Clone(order[len(order)-m:])
-	slices.Reverse(last)
-	return append(slices.Clone(order[:m]), last...)
+// sideIndex is the index of one side of coordinate j, from its outermost draws.
+func sideIndex(ctx context.Context, fn score.Fn, at *lanes.Block, j int, medians []float64) (float64, error) {
+	n, dim := at.Len(), at.Dim()
+	s := lanes.New(n, dim)
+	if err := fn.Score(ctx, s, at); err != nil {
+		return 0, err
+	}
+	own, all := make([]float64, 0, n), make([]float64, 0, n)
+	for i := range n {
+		if outside(s, i) {
+			continue
+		}
+		total := 0.0
+		for k := range dim {
+			total += float64((medians[k]-at.Row(k)[i])*s.Row(k)[i]) - 1
+		}
+		own = append(own, float64((medians[j]-at.Row(j)[i])*s.Row(j)[i])-1)
+		all = append(all, total)
+	}
+	if len(own) < n/2 {
+		return 0, nil
+	}
+	index := tailOf(own, all)
+	if index == 0 {
+		return 0, nil
+	}
+	// A support that ends is no tail, however slowly p falls off before.
+	for _, whole := range []bool{true, false} {
+		there, gone := lanes.New(n, dim), 0
+		there.CopyPoints(0, at, 0, n)
+		for k := range dim {
+			for i := range n {
+				if whole || k == j {
+					there.Row(k)[i] = math.FMA(further, at.Row(k)[i]-medians[k], medians[k])
+				}
+			}
+		}
+		if err := fn.Score(ctx, s, there); err != nil {
+			return 0, err
+		}
+		for i := range n {
+			if outside(s, i) {
+				gone++
+			}
+		}
+		if gone <= n/2 {
+			return index, nil
+		}
+	}
+	return 0, nil
 }
 
 // ascending are the numbers of the finite values in ascending order.

@@ -16,7 +16,7 @@ func TestMemoryIsJudgedByHowItFades(t *testing.T) {
 		{0.75, 0.75, true, true}, {0.61, 0.67, true, true}, {0.95, 0.95, true, true}, {0.1, 0.1, true, false}, {0.1, 0.09, true, false},
 		{1, 1, true, true}, {0.2, -0.1, true, false},
 		{0.30, 0.55, false, false}, {0.476, 0.69, false, false}, {0.86, 0.927, false, true}, {0.98, 0.99, false, true}, {0.14, 0.37, false, false},
-		{0.02, 0.02, false, false}, {-0.5, -0.5, false, false}, {0, 0, false, false}, {0.05, 0.1, false, false},
+		{0.02, 0.02, false, false}, {-0.5, -0.5, false, false}, {0, 0, false, false}, {0.05, 0.1, false, false}, {0.2, 0.3, false, false},
 	} {
 		m := Memory{Half: c.half, ThreeQuarters: c.threeQuarters, Limit: 0.04}
 		if m.Trapped() != c.trapped || m.Long() != c.long {
