@@ -290,7 +290,7 @@ func killed(path string) train.Config {
 }
 
 func TestAKilledTrainingGoesOnToTheSameWeights(t *testing.T) {
-	kills := 12
+	kills := 50
 	if testing.Short() {
 		kills = 4
 	}
@@ -349,7 +349,11 @@ func TestAKilledTrainingGoesOnToTheSameWeights(t *testing.T) {
 		}
 	}
 	t.Logf("%d kills, %d resumes later than step 0", done, later)
-	if later < kills/3 {
+	least := kills * 4 / 5
+	if testing.Short() { // under the race detector most of the time is start-up
+		least = kills / 3
+	}
+	if later < least {
 		t.Errorf("%d of %d resumes were later than step 0: the test tests little", later, kills)
 	}
 }
