@@ -2,7 +2,6 @@ package score
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,11 +9,11 @@ import (
 	"sync"
 
 	"github.com/scorefield/infer/autodiff"
-	"github.com/scorefield/infer/lanes"
 )
 
 // Model is a learned score: a formula in float32 and its weights. A plain one is the score of one law ([Model.Plain]), a
-// noise-conditional one a family of scores ([Model.Conditional]). It does not change, and is safe for concurrent use.
+// noise-conditional one a family of scores ([Model.Conditional]). Either may be conditioned on a vector besides, such as a class
+// ([Model.Given], [Model.ScoreGiven]). It does not change, and is safe for concurrent use.
 type Model struct {
 	info    ModelInfo
 	formula []byte // as autodiff encodes it
@@ -25,6 +24,8 @@ type Model struct {
 
 	dim     int
 	noisy   bool   // it has the input sigma
+	given   int    // length of its input given; 0 without one
+	piece   int    // points that are brought into rows at a time
 	sha256  string // of the file that Save writes
 	buffers sync.Pool
 }
@@ -42,6 +43,12 @@ type ModelInfo struct {
 	Mean []float64 `json:"mean,omitempty"`
 	SD   []float64 `json:"sd,omitempty"`
 
+	// Shape is that of a point which is an image: its rows and columns. Low and high pixels, black and white, are Range.
+	Shape []int     `json:"shape,omitempty"`
+	Range []float64 `json:"range,omitempty"`
+	// Classes are the names of what the elements of a given vector stand for, in their order.
+	Classes []string `json:"classes,omitempty"`
+
 	Rows       int      `json:"rows,omitempty"`  // of the training data
 	Steps      int      `json:"steps,omitempty"` // of the training
 	Seed       uint64   `json:"seed,omitempty"`  // of the training
@@ -57,6 +64,7 @@ var ErrModel = errors.New("no usable model")
 const (
 	inputPoint = "x"
 	inputSigma = "sigma"
+	inputGiven = "given"
 	outputName = "score"
 
 	modelFormat    = "infer score model 1"
@@ -67,8 +75,8 @@ const (
 	metaInfo    = "info"
 )
 
-// NewModel makes a model of a formula, as autodiff.Encode writes it, with the input x, a vector, perhaps the input sigma, a scalar, and
-// the output score, a vector as long as x; and of the values of its parameters by name. All is copied.
+// NewModel makes a model of a formula, as autodiff.Encode writes it, with the input x, a vector, perhaps the inputs sigma, a
+// scalar, and given, a vector, and the output score, a vector as long as x; and of the values of its parameters by name. All is copied.
 func NewModel(formula []byte, weights map[string][]float32, info ModelInfo) (*Model, error) {
 	m := &Model{info: info, formula: bytes.Clone(formula)}
 	f, err := autodiff.Decode(formula)
@@ -96,7 +104,7 @@ func NewModel(formula []byte, weights map[string][]float32, info ModelInfo) (*Mo
 		}
 		m.weights = append(m.weights, slices.Clone(values))
 	}
-	if err := m.info.check(m.dim); err != nil {
+	if err := m.info.check(m.dim, m.given); err != nil {
 		return nil, fmt.Errorf("score: model: %w", err)
 	}
 	if err := m.sum(); err != nil {
@@ -121,15 +129,17 @@ func checkOperations(formula []byte) error {
 
 // compile makes the program and reads off its inputs and parameters.
 func (m *Model) compile(f *autodiff.Formula) error {
-	var x, sigma autodiff.Value
+	var x, sigma, given autodiff.Value
 	for _, v := range f.Inputs {
 		switch name := v.Name(); name {
 		case inputPoint:
 			x = v
 		case inputSigma:
 			sigma = v
+		case inputGiven:
+			given = v
 		default:
-			return fmt.Errorf("its formula has the input %q: a score has x and perhaps sigma", name)
+			return fmt.Errorf("its formula has the input %q: a score has x, and perhaps sigma and given", name)
 		}
 	}
 	if x.Graph() == nil || len(x.Shape()) != 1 {
@@ -143,6 +153,13 @@ func (m *Model) compile(f *autodiff.Formula) error {
 		}
 		m.noisy = true
 		inputs = append(inputs, sigma)
+	}
+	if given.Graph() != nil {
+		if len(given.Shape()) != 1 {
+			return fmt.Errorf("its formula has an input given of shape %v: what a score is conditioned on is a vector", given.Shape())
+		}
+		m.given = given.Size()
+		inputs = append(inputs, given)
 	}
 	s, ok := f.Output(outputName)
 	if !ok || len(f.Outputs) != 1 {
@@ -161,11 +178,17 @@ func (m *Model) compile(f *autodiff.Formula) error {
 		m.names, m.shapes = append(m.names, v.Name()), append(m.shapes, v.Shape())
 	}
 	program, err := autodiff.CompileRows([]autodiff.Value{s}, inputs, f.Params)
-	m.program = program
-	return err
+	if err != nil {
+		return err
+	}
+	m.program, m.piece = program, mostPiece
+	if program.Piece() == 1 {
+		m.piece = 1 // an image is work enough for a call, and between two of them a context may end
+	}
+	return nil
 }
 
-func (i ModelInfo) check(dim int) error {
+func (i ModelInfo) check(dim, given int) error {
 	for _, column := range []struct {
 		name   string
 		length int
@@ -174,7 +197,25 @@ func (i ModelInfo) check(dim int) error {
 			return fmt.Errorf("%d %s for points of %d coordinates", column.length, column.name, dim)
 		}
 	}
-	for _, v := range slices.Concat(i.Mean, i.SD, []float64{i.Sigma, i.Low, i.High}) {
+	if len(i.Shape) != 0 {
+		size := 1
+		for _, n := range i.Shape {
+			if n < 1 || n > dim {
+				return fmt.Errorf("an image of shape %v for points of %d coordinates", i.Shape, dim)
+			}
+			size *= n
+		}
+		if len(i.Shape) != 2 || size != dim {
+			return fmt.Errorf("an image of shape %v for points of %d coordinates: give rows and columns whose product that is", i.Shape, dim)
+		}
+	}
+	if len(i.Range) != 0 && (len(i.Range) != 2 || !(i.Range[0] < i.Range[1])) {
+		return fmt.Errorf("pixels in the range %v: give two numbers, black and white, the first below the second", i.Range)
+	}
+	if len(i.Classes) != 0 && len(i.Classes) != given {
+		return fmt.Errorf("%d names of classes for a given vector of %d elements", len(i.Classes), given)
+	}
+	for _, v := range slices.Concat(i.Mean, i.SD, i.Range, []float64{i.Sigma, i.Low, i.High}) {
 		if !isFinite(v) {
 			return fmt.Errorf("a number about it is %v", v)
 		}
@@ -224,7 +265,7 @@ func (m *Model) Plain() (Fn, error) {
 	if m.noisy {
 		return nil, fmt.Errorf("score: the model is a family of scores, for noise levels from %v to %v: choose a level with At", m.info.Low, m.info.High)
 	}
-	return learned{m, m.info.Sigma}, nil
+	return learned{m, m.info.Sigma, nil}, nil
 }
 
 // Conditional is the family of scores that a noise-conditional model is. A plain one is an error.
@@ -232,18 +273,21 @@ func (m *Model) Conditional() (NoiseConditional, error) {
 	if !m.noisy {
 		return nil, fmt.Errorf("score: the model has one score, for the noise level %v, and no family over levels: use Plain", m.info.Sigma)
 	}
-	return family{m}, nil
+	return family{m, nil}, nil
 }
 
 // At is the model's score at a noise level. A plain model has only its own: for another, and for a level that is no positive number, the
 // score that is returned gives an error.
-func (m *Model) At(sigma float64) Fn { return learned{m, sigma} }
+func (m *Model) At(sigma float64) Fn { return learned{m, sigma, nil} }
 
 // family is a noise-conditional model.
-type family struct{ m *Model }
+type family struct {
+	m     *Model
+	given []float32 // nil for zeros
+}
 
 func (f family) Dim() int            { return f.m.dim }
-func (f family) At(sigma float64) Fn { return f.m.At(sigma) }
+func (f family) At(sigma float64) Fn { return learned{f.m, sigma, f.given} }
 func (f family) String() string      { return f.m.String() }
 
 // String names the model by the beginning of its checksum.
@@ -252,86 +296,4 @@ func (m *Model) String() string {
 		return fmt.Sprintf("model %.16s", m.sha256)
 	}
 	return fmt.Sprintf("model %.16s of noise level %v", m.sha256, m.info.Sigma)
-}
-
-// learned is a model at a noise level.
-type learned struct {
-	m     *Model
-	sigma float64
-}
-
-func (l learned) Dim() int       { return l.m.dim }
-func (l learned) Lanes() int     { return piece }
-func (l learned) String() string { return fmt.Sprintf("%v at noise level %v", l.m, l.sigma) }
-
-// piece is the number of points that are brought into float32 rows at a time, few enough for the nearest caches.
-const piece = 256
-
-// buffer is what one evaluation needs.
-type buffer struct {
-	x, sigma, score []float32
-	inputs, outputs [][]float32
-}
-
-func (m *Model) newBuffer() *buffer {
-	b := &buffer{x: make([]float32, piece*m.dim), score: make([]float32, piece*m.dim), outputs: make([][]float32, 1)}
-	b.inputs = make([][]float32, 1, 2)
-	if m.noisy {
-		b.sigma = make([]float32, piece)
-		b.inputs = b.inputs[:2]
-	}
-	return b
-}
-
-// Score implements [Fn].
-func (l learned) Score(ctx context.Context, dst, x *lanes.Block) error {
-	m := l.m
-	if x.Dim() != m.dim || dst.Dim() != m.dim || dst.Len() != x.Len() {
-		return fmt.Errorf("score: %d points of %d coordinates into %d of %d, under a model for %d", x.Len(), x.Dim(), dst.Len(), dst.Dim(), m.dim)
-	}
-	if m.noisy {
-		if err := checkLevel("the level of a noise-conditional model", l.sigma); err != nil {
-			return err
-		}
-	} else if l.sigma != m.info.Sigma {
-		return fmt.Errorf("score: the model knows the noise level %v, and is asked for %v: train one for many levels", m.info.Sigma, l.sigma)
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	b, _ := m.buffers.Get().(*buffer)
-	if b == nil {
-		b = m.newBuffer()
-	}
-	for i := range b.sigma {
-		b.sigma[i] = float32(l.sigma)
-	}
-	for first, n := 0, x.Len(); first < n; first += piece {
-		m.evaluate(b, dst, x, first, min(piece, n-first))
-	}
-	m.buffers.Put(b)
-	return nil
-}
-
-// evaluate scores some neighbouring points.
-func (m *Model) evaluate(b *buffer, dst, x *lanes.Block, first, n int) {
-	dim := m.dim
-	for j := range dim {
-		to := b.x[j : (n-1)*dim+j+1]
-		for i, v := range x.Row(j)[first : first+n] {
-			to[i*dim] = float32(v)
-		}
-	}
-	b.inputs[0], b.outputs[0] = b.x[:n*dim], b.score[:n*dim]
-	if m.noisy {
-		b.inputs[1] = b.sigma[:n]
-	}
-	m.program.Run(n, b.outputs, b.inputs, m.weights)
-	for j := range dim {
-		from := b.score[j : (n-1)*dim+j+1]
-		to := dst.Row(j)[first : first+n]
-		for i := range to {
-			to[i] = float64(from[i*dim])
-		}
-	}
 }

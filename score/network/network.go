@@ -29,8 +29,9 @@ type Params struct {
 }
 
 type parameters struct {
-	list []parameter
-	err  error
+	list  []parameter
+	given autodiff.Value
+	err   error
 }
 
 type parameter struct {
@@ -50,6 +51,13 @@ func (p *Params) Graph() *autodiff.Graph { return p.graph }
 func (p *Params) In(name string) *Params {
 	return &Params{graph: p.graph, prefix: p.prefix + name + ".", all: p.all}
 }
+
+// Given is the vector that a score is conditioned on, such as a class as a 1 among zeros; all zeros say that nothing is known. It is
+// the zero Value where there is none. A network that does not look at it is unconditional.
+func (p *Params) Given() autodiff.Value { return p.all.given }
+
+// SetGiven says what [Params.Given] is. Whoever builds the graph calls it before the network.
+func (p *Params) SetGiven(given autodiff.Value) { p.all.given = given }
 
 // Tensor is the parameter of a name, made where there is none. One of another shape is a mistake, see [Params.Err].
 func (p *Params) Tensor(name string, initialise Initialiser, shape ...int) autodiff.Value {
