@@ -50,6 +50,17 @@ type Table32 struct {
 	// Transpose copies the numbers of src to dst, rows to columns.
 	Transpose func(dst, src Matrix)
 
+	// Convolve sets the pixels of y to bias, a number a channel or nil, which is 0, plus the sums over ky, kx and the channels
+	// of x, ascending, of the weights w[ky][kx][ic][oc] times what the taps of the window read; taps outside are left out,
+	// each multiply-add is rounded once. The channels of y are a multiple of DenseWidth; x may have any number. y may not
+	// overlap x.
+	Convolve func(y, x Image, w, bias []float32, window Window)
+	// ConvolveGradient adds to dw[ky][kx][ic][oc] the sum over the pixels (oy, ox) of dy, ascending, of channel ic of what tap
+	// (ky, kx) reads of x, times channel oc of dy: the gradient at the weights of Convolve. The sums start from what is there.
+	//
+	// The gradient at x is Convolve of dy with [Table32.FlipWeights] and [Window.Transposed].
+	ConvolveGradient func(dw []float32, x, dy Image, window Window)
+
 	Narrow func(dst []float32, src []float64) // rounds to float32
 	Widen  func(dst []float64, src []float32)
 

@@ -57,9 +57,10 @@ var products = map[string]productKernel{
 	},
 }
 
-func takesMatrices(typ reflect.Type) bool {
+// takes says whether a kernel has an argument of type T.
+func takes[T any](typ reflect.Type) bool {
 	for a := range typ.NumIn() {
-		if typ.In(a) == reflect.TypeFor[backends.Matrix]() {
+		if typ.In(a) == reflect.TypeFor[T]() {
 			return true
 		}
 	}
@@ -139,19 +140,29 @@ func (d *drawer) matrix(s shape, step int) backends.Matrix {
 	if s.rows > 0 && s.columns > 0 {
 		n = (s.rows-1)*m.Stride + (s.columns-1)*step + 1
 	}
-	m.Data = place[float32](d.memory[d.piece], n, d.IntN(atEnd+1))
-	d.piece++
-	style := d.IntN(8)
-	if style > 3 {
-		style = 1
+	m.Data = d.numbers(n, d.style())
+	return m
+}
+
+// style is mostly that of ordinary numbers.
+func (d *drawer) style() int {
+	if style := d.IntN(8); style <= 3 {
+		return style
 	}
-	for i := range m.Data {
-		m.Data[i] = number32(d.Rand, style)
+	return 1
+}
+
+// numbers draws n of a style, a few of them special, into the next piece of memory.
+func (d *drawer) numbers(n, style int) []float32 {
+	s := place[float32](d.memory[d.piece], n, d.IntN(atEnd+1))
+	d.piece++
+	for i := range s {
+		s[i] = number32(d.Rand, style)
 		if d.IntN(50) == 0 {
-			m.Data[i] = number32(d.Rand, 2)
+			s[i] = number32(d.Rand, 2)
 		}
 	}
-	return m
+	return s
 }
 
 func upTo(n int) func(yield func(int) bool) {
