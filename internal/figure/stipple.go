@@ -112,8 +112,8 @@ func (g counts) smooth() counts {
 // are seen beside a dense middle. The error of each dot is handed to its neighbours (Floyd and Steinberg,
 // 1976), rows running to and fro. Few draws are one dot each.
 func (g counts) stippled(cells, lines int) []string {
-	lit := make([]bool, len(g.n))
 	if g.dense() <= 2 {
+		lit := make([]bool, len(g.n))
 		for i, n := range g.n {
 			lit[i] = n > 0
 		}
@@ -125,24 +125,30 @@ func (g counts) stippled(cells, lines int) []string {
 	for i, n := range s.n {
 		ink.n[i] = min(math.Sqrt(n/full), 1)
 	}
+	return ink.dots(cells, lines, ink.lit(), nil)
+}
+
+// lit is which dots are lit where the counts are ink, from 0 to 1, which are used up.
+func (g counts) lit() []bool {
+	lit := make([]bool, len(g.n))
 	for y := range g.high {
 		for k := range g.wide {
 			x, ahead := k, 1
 			if y%2 == 1 {
 				x, ahead = g.wide-1-k, -1
 			}
-			rest := ink.at(x, y)
+			rest := g.at(x, y)
 			if rest > 0.5 {
 				lit[y*g.wide+x] = true
 				rest--
 			}
-			ink.add(x+ahead, y, float64(rest*7/16))
-			ink.add(x-ahead, y+1, float64(rest*3/16))
-			ink.add(x, y+1, float64(rest*5/16))
-			ink.add(x+ahead, y+1, float64(rest*1/16))
+			g.add(x+ahead, y, float64(rest*7/16))
+			g.add(x-ahead, y+1, float64(rest*3/16))
+			g.add(x, y+1, float64(rest*5/16))
+			g.add(x+ahead, y+1, float64(rest*1/16))
 		}
 	}
-	return g.dots(cells, lines, lit, nil)
+	return lit
 }
 
 func (g counts) add(x, y int, v float64) {
