@@ -35,6 +35,7 @@ const (
 	Weights                       // the first weights of a network
 	Batch                         // the rows of a training step, their noise and its levels
 	Validation                    // rows kept for validation, their noise and its levels
+	Class                         // the class of a particle
 )
 
 // MaxStep is one more than the largest step of an address.

@@ -48,6 +48,10 @@ type ModelInfo struct {
 	Range []float64 `json:"range,omitempty"`
 	// Classes are the names of what the elements of a given vector stand for, in their order.
 	Classes []string `json:"classes,omitempty"`
+	// Shares are those of the classes in the training data.
+	Shares []float64 `json:"shares,omitempty"`
+	// Drawing is how the model is best sampled; nil leaves all of it open.
+	Drawing *Drawing `json:"drawing,omitempty"`
 
 	Rows       int      `json:"rows,omitempty"`  // of the training data
 	Steps      int      `json:"steps,omitempty"` // of the training
@@ -214,6 +218,16 @@ func (i ModelInfo) check(dim, given int) error {
 	}
 	if len(i.Classes) != 0 && len(i.Classes) != given {
 		return fmt.Errorf("%d names of classes for a given vector of %d elements", len(i.Classes), given)
+	}
+	if len(i.Shares) != 0 {
+		if err := (Classes{Shares: i.Shares}).check(given); err != nil {
+			return err
+		}
+	}
+	if i.Drawing != nil {
+		if err := i.Drawing.check(); err != nil {
+			return err
+		}
 	}
 	for _, v := range slices.Concat(i.Mean, i.SD, i.Range, []float64{i.Sigma, i.Low, i.High}) {
 		if !isFinite(v) {
