@@ -56,12 +56,14 @@ var Rooms = []Room{
 	{Path: "draws", Floor: 5, Promise: Rounded, Modules: []string{gonum, exp}},
 	{Path: "amortize", Floor: 5, Promise: Bits},
 	{Path: "plugins", Floor: 6, Promise: Rounded, Modules: []string{"google.golang.org/grpc", "google.golang.org/protobuf", "github.com/hashicorp/go-plugin"}},
+	{Path: "plugins/bridgestan", Floor: 6, Promise: Rounded, Modules: []string{"github.com/ebitengine/purego"}},
 	{Path: "internal/cli", Floor: 7, Level: true, Modules: []string{
 		cpuid, gonum, "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/vbauerster/mpb/v8", "golang.org/x/term",
 	}},
 	{Path: "internal/dataset", Floor: 7, Level: true, Modules: []string{gonum}},
 	{Path: "internal/figure", Floor: 7, Level: true, Modules: []string{gonum, plot}},
 	{Path: "cmd/infer", Floor: 8},
+	{Path: "cmd/infer-plugin-bridgestan", Floor: 8},
 	{Path: "docs", Floor: 9, Level: true, Modules: []string{gonum}},
 	{Path: "bench", Floor: 9, Level: true, Modules: []string{gonum}},
 }
