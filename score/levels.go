@@ -60,6 +60,23 @@ func (l List) String() string {
 	return fmt.Sprintf("%d noise levels from %v to %v", len(l), l[0], l[len(l)-1])
 }
 
+// Tiled is a law of noise levels that takes each of its levels equally often, like [List], and gives row i of a batch level i mod
+// their number: the layout of programs that repeat a list of levels along the batch. Over a batch that is a multiple of their number it
+// is the same stratified draw as that of a List, with the rows in another order.
+type Tiled []float64
+
+// Level implements [Levels].
+func (l Tiled) Level(u float64) float64 { return List(l).Level(u) }
+
+// Range implements [Levels].
+func (l Tiled) Range() (low, high float64) { return List(l).Range() }
+
+// Check implements [Levels].
+func (l Tiled) Check() error { return List(l).Check() }
+
+// String implements [Levels].
+func (l Tiled) String() string { return List(l).String() + ", tiled" }
+
 // LogNormal is the law of noise levels whose logarithm is normal (Karras et al. 2022, 2206.00364): most levels
 // where a network can learn something, few where there is only noise or only data.
 type LogNormal struct {

@@ -36,6 +36,7 @@ type position struct {
 	BestStep   int
 	Stale      int
 	Done       bool
+	Due        bool `json:",omitempty"`
 }
 
 // identify lists what two trainings must have in common for one to go on where the other stopped, each with what it is called.
@@ -54,7 +55,7 @@ func (t *trainer) identify(all *rows) string {
 		rate += fmt.Sprintf(" from %v to %v, %d steps", t.Rate.From, t.Rate.Floor, t.Steps)
 	}
 	formula := sha256.Sum256(t.plan.formula)
-	text, _ := json.Marshal([][2]string{ // strings always marshal
+	identity := [][2]string{
 		{"the epoch of reproducibility", strconv.Itoa(Epoch)},
 		{"the seed", strconv.FormatUint(t.Seed, 10)},
 		{"the data", fmt.Sprintf("%d rows of %d columns (%.16s)", all.count, all.dim, all.hash())},
@@ -67,7 +68,11 @@ func (t *trainer) identify(all *rows) string {
 		{"the clipping of the gradient", fmt.Sprint(t.Clip)},
 		{"the average of the weights", fmt.Sprint(t.EMA)},
 		{"the validation", fmt.Sprintf("share %v, every %d steps, patience %d", t.Validation.Share, t.Validation.Every, t.Validation.Patience)},
-	})
+	}
+	if all.given != nil {
+		identity = append(identity, [2]string{"what is given for the rows", fmt.Sprintf("%d elements (%.16s), %v dropped", all.givenSize, hash(all.given), t.DropGiven)})
+	}
+	text, _ := json.Marshal(identity) // strings always marshal
 	return string(text)
 }
 
@@ -109,7 +114,7 @@ func (t *trainer) save() error {
 	}
 	text, err := json.Marshal(position{
 		Step: s.step, Averagings: s.averagings, Loss: bitsText(s.loss), Losses: s.losses,
-		Validation: bitsText(s.validation), BestLoss: bitsText(s.bestLoss), BestStep: s.bestStep, Stale: s.stale, Done: s.done,
+		Validation: bitsText(s.validation), BestLoss: bitsText(s.bestLoss), BestStep: s.bestStep, Stale: s.stale, Done: s.done, Due: s.due,
 	})
 	if err != nil {
 		return fmt.Errorf("train: checkpoint of %s: %w", t.Checkpoint, err)
@@ -157,7 +162,7 @@ func (t *trainer) restore(found store.Newest) error {
 		return fmt.Errorf("%w: its position cannot be read: %w", store.ErrCorrupt, err)
 	}
 	s := t.newState()
-	s.step, s.averagings, s.losses, s.bestStep, s.stale, s.done = p.Step, p.Averagings, p.Losses, p.BestStep, p.Stale, p.Done
+	s.step, s.averagings, s.losses, s.bestStep, s.stale, s.done, s.due = p.Step, p.Averagings, p.Losses, p.BestStep, p.Stale, p.Done, p.Due
 	if s.step < 0 || s.averagings < 0 || s.losses < 0 || s.bestStep < 0 || s.stale < 0 {
 		return fmt.Errorf("%w: its position has a negative number", store.ErrCorrupt)
 	}

@@ -185,6 +185,12 @@ func (t *trainer) check(all *rows) error {
 		return fmt.Errorf("train: the gradient is clipped at %v: give a positive number, or 0 for no bound", t.Clip)
 	case !share(t.EMA):
 		return fmt.Errorf("train: an average of the weights with decay %v: give a number from 0 to below 1, 0.999 for example", t.EMA)
+	case !share(t.DropGiven):
+		return fmt.Errorf("train: a share of %v of the given vectors is dropped: give a number from 0 to below 1, 0.1 for example", t.DropGiven)
+	case t.DropGiven > 0 && t.Given == nil:
+		return fmt.Errorf("train: a share of %v of the given vectors is dropped, and none are given: set Given", t.DropGiven)
+	case t.Classes != nil && (t.Given == nil || t.Given.Dim() != len(t.Classes)):
+		return fmt.Errorf("train: %d names of classes without as many elements of the given vectors", len(t.Classes))
 	case !(v.Share >= 0 && v.Share <= 0.9):
 		return fmt.Errorf("train: a share of %v of the rows for validation: give 0 to 0.9", v.Share)
 	case v.Every < 1 || v.Patience < 0:

@@ -20,6 +20,8 @@ type rows struct {
 	values     []float32
 	count, dim int
 	mean, sd   []float64 // of the columns; sd is 0 where all values are equal
+	given      []float32 // what is given for each row, row by row; nil for nothing
+	givenSize  int
 }
 
 // checkData makes rows of the data, and words about columns that a person should know.
@@ -46,6 +48,9 @@ func (t *trainer) checkData() (*rows, []string, error) {
 		}
 		if constant {
 			r.mean[j] = column[0]
+			if t.Shape != nil {
+				continue // a pixel at the border
+			}
 			words = append(words, fmt.Sprintf("column %d (%s) is constant, %v in all %d rows: there is nothing to learn in it", j, t.column(j), column[0], r.count))
 			continue
 		}
@@ -54,12 +59,55 @@ func (t *trainer) checkData() (*rows, []string, error) {
 			squares[i] = float64((v - r.mean[j]) * (v - r.mean[j]))
 		}
 		r.sd[j] = math.Sqrt(parallel.Sum(squares) / float64(r.count))
-		if math.Abs(r.mean[j]) > 1e4*r.sd[j] {
+		if t.Shape == nil && math.Abs(r.mean[j]) > 1e4*r.sd[j] {
 			words = append(words, fmt.Sprintf("column %d (%s) has a mean of %.6g and a standard deviation of %.3g: the network computes in float32, which resolves that badly: subtract the mean first", j, t.column(j), r.mean[j], r.sd[j]))
 		}
 	}
+	if err := t.checkGiven(r); err != nil {
+		return nil, nil, err
+	}
 	return r, words, nil
 }
+
+// checkGiven brings what is given for the rows into them.
+func (t *trainer) checkGiven(r *rows) error {
+	b := t.Given
+	if b == nil {
+		return nil
+	}
+	if b.Len() != r.count || b.Dim() == 0 {
+		return fmt.Errorf("train: vectors of %d elements are given for %d rows, and the data have %d rows: give one of at least 1 element for each", b.Dim(), b.Len(), r.count)
+	}
+	r.givenSize = b.Dim()
+	r.given = make([]float32, b.Len()*b.Dim())
+	for j := range b.Dim() {
+		for i, v := range b.Row(j)[:r.count] {
+			if w := float32(v); w-w != 0 {
+				return fmt.Errorf("train: element %d of what is given for row %d is %v: give finite numbers", j, i, v)
+			}
+			r.given[i*r.givenSize+j] = float32(v)
+		}
+	}
+	return nil
+}
+
+// OneHot is what [Config.Given] takes for classes: point i has a 1 at element labels[i], zeros elsewhere. Labels are from 0 to
+// classes-1.
+func OneHot(labels []int, classes int) (*lanes.Block, error) {
+	if classes < 1 || classes > maxClasses {
+		return nil, fmt.Errorf("train: %d classes: give 1 to %d", classes, maxClasses)
+	}
+	b := lanes.New(len(labels), classes)
+	for i, label := range labels {
+		if label < 0 || label >= classes {
+			return nil, fmt.Errorf("train: label %d is %d: the %d classes have numbers from 0 to %d", i, label, classes, classes-1)
+		}
+		b.Row(label)[i] = 1
+	}
+	return b, nil
+}
+
+const maxClasses = 1 << 12
 
 func (t *Config) column(j int) string {
 	if t.Columns != nil {
@@ -100,10 +148,11 @@ func (r *rows) split(kept int, seed uint64) (training, validation *rows) {
 		taken[i] = true
 	}
 	part := func(want bool) *rows {
-		p := &rows{dim: r.dim, mean: r.mean, sd: r.sd}
+		p := &rows{dim: r.dim, mean: r.mean, sd: r.sd, givenSize: r.givenSize}
 		for i := range r.count {
 			if taken[i] == want {
 				p.values = append(p.values, r.values[i*r.dim:(i+1)*r.dim]...)
+				p.given = append(p.given, r.given[i*r.givenSize:(i+1)*r.givenSize]...)
 				p.count++
 			}
 		}
@@ -113,12 +162,14 @@ func (r *rows) split(kept int, seed uint64) (training, validation *rows) {
 }
 
 // hash is the SHA-256 of the rows, by which a resumed training knows its data.
-func (r *rows) hash() string {
+func (r *rows) hash() string { return hash(r.values) }
+
+func hash(values []float32) string {
 	h := sha256.New()
 	buffer := make([]byte, 0, 1<<12)
-	for i, v := range r.values {
+	for i, v := range values {
 		buffer = binary.LittleEndian.AppendUint32(buffer, math.Float32bits(v))
-		if len(buffer) == cap(buffer) || i == len(r.values)-1 {
+		if len(buffer) == cap(buffer) || i == len(values)-1 {
 			h.Write(buffer)
 			buffer = buffer[:0]
 		}

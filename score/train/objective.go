@@ -16,6 +16,7 @@ type Row struct {
 	apply                func(x autodiff.Value) autodiff.Value
 	sigma                autodiff.Value
 	point, normal, signs autodiff.Value
+	given                autodiff.Value
 	inputs               []autodiff.Value
 	drawn                []drawn // what each input holds
 }
@@ -28,6 +29,7 @@ const (
 	drawnNormal
 	drawnSigns
 	drawnSigma
+	drawnGiven
 )
 
 func (r *Row) input(v *autodiff.Value, name string, kind drawn, shape ...int) autodiff.Value {

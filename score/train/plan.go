@@ -23,6 +23,7 @@ type plan struct {
 	formula  []byte               // of the losses and gradients, by which a resumed training knows its mathematics
 	model    func(weights []float32, info score.ModelInfo) (*score.Model, error)
 	dim      int
+	given    int // length of the vector that the score is conditioned on, 0 without one
 }
 
 // padding is the number of float32 in the widest vector.
@@ -36,6 +37,10 @@ func newPlan(c *Config, dim int) (*plan, error) {
 		row.input(&row.sigma, "sigma", drawnSigma)
 	} else {
 		row.sigma = g.Scalar(c.level())
+	}
+	if c.Given != nil {
+		p.given = c.Given.Dim()
+		p.params.SetGiven(row.input(&row.given, "given", drawnGiven, p.given))
 	}
 	row.apply = func(x autodiff.Value) autodiff.Value { return c.Network(p.params, x, row.sigma) }
 	loss, err := c.Objective(row)
@@ -86,6 +91,11 @@ func (p *plan) prepareModel(c *Config, dim int) error {
 	if c.conditional() {
 		sigma = g.Input("sigma")
 		inputs = append(inputs, sigma)
+	}
+	if c.Given != nil {
+		given := g.Input("given", p.given)
+		params.SetGiven(given)
+		inputs = append(inputs, given)
 	}
 	s := c.Network(params, x, sigma)
 	if err := params.Err(); err != nil {

@@ -22,6 +22,7 @@ type state struct {
 	bestStep   int  // 0 before the first evaluation
 	stale      int  // evaluations since the best
 	done       bool // stopped early
+	due        bool // what comes after a step, from its validation on, was stopped
 }
 
 func (t *trainer) newState() state {

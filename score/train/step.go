@@ -17,6 +17,7 @@ const (
 	labelRows    = 1 // which row of the data, and where in its stratum its noise level lies: particle is the row of the batch
 	labelNormals = 2 // particle is the place in the group's normal numbers, see spread
 	labelSigns   = 3
+	labelDrops   = 4 // whether a row's given vector is dropped: particle is the row of the batch
 )
 
 // group is a part of a batch and what one worker needs for it.
@@ -24,9 +25,11 @@ type group struct {
 	first, count         int // rows of the batch
 	dim, batch           int
 	rows, normals, signs random.Stream
+	drops                random.Stream
 	levels               score.Levels // nil for one level or none
-	uniform              [4][]float32
-	points, sigma        []float32
+	uniform, dropped     [4][]float32 // dropped is nil where no given vector is
+	points, sigma, given []float32
+	drop                 float32 // share of the given vectors that are dropped
 	normal, sign         quarters
 	loss, gradient       []float32
 	inputs, outputs      [][]float32
@@ -56,7 +59,7 @@ func newGroup(p *plan, c *Config, purpose random.Purpose, first, count, batch in
 	g := &group{
 		first: first, count: count, dim: p.dim, batch: batch,
 		rows: stream.Sub(labelRows), normals: stream.Sub(labelNormals), signs: stream.Sub(labelSigns),
-		loss: aligned(count),
+		drops: stream.Sub(labelDrops), loss: aligned(count),
 	}
 	if c.conditional() {
 		g.levels = c.Levels
@@ -79,6 +82,9 @@ func newGroup(p *plan, c *Config, purpose random.Purpose, first, count, batch in
 		case drawnSigma:
 			g.sigma = aligned(count)
 			input = g.sigma
+		case drawnGiven:
+			g.given = aligned(count * p.given)
+			input = g.given
 		}
 		g.inputs = append(g.inputs, input)
 	}
@@ -93,6 +99,12 @@ func newGroups(p *plan, c *Config) []*group {
 		g := newGroup(p, c, random.Batch, first, min(c.Group, c.Batch-first), c.Batch)
 		g.gradient = aligned(p.weights)
 		g.outputs = append(g.outputs, p.slices(g.gradient)...)
+		if g.given != nil && c.DropGiven > 0 {
+			g.drop = float32(c.DropGiven)
+			for k := range g.dropped {
+				g.dropped[k] = aligned(g.count)
+			}
+		}
 		groups = append(groups, g)
 	}
 	return groups
@@ -104,10 +116,20 @@ func (g *group) draw(data *rows, step uint64) {
 	if g.points != nil {
 		g.gather(data)
 	}
+	if g.drop > 0 {
+		g.drops.Uniform32(g.dropped[:], uint64(g.first), step)
+		size := data.givenSize
+		for i, u := range g.dropped[0] {
+			if u < g.drop {
+				clear(g.given[i*size:][:size])
+			}
+		}
+	}
 	g.drawNoise(step)
 }
 
-// gather copies rows of the data, each chosen by 46 random bits: two uniform numbers, which are odd multiples of 2^-24.
+// gather copies rows of the data, with what is given for them, each chosen by 46 random bits: two uniform numbers, which are odd
+// multiples of 2^-24.
 func (g *group) gather(data *rows) {
 	const places = 23
 	high, low := g.uniform[0], g.uniform[1]
@@ -116,6 +138,10 @@ func (g *group) gather(data *rows) {
 	for i, u := range high {
 		word := uint64(int32(u*(1<<places)))<<places | uint64(int32(low[i]*(1<<places)))
 		index, _ := bits.Mul64(word<<(64-2*places), uint64(data.count))
+		if g.given != nil {
+			size := data.givenSize
+			copy(g.given[i*size:][:size], data.given[int(index)*size:])
+		}
 		from, to := data.values[int(index)*dim:][:dim], g.points[i*dim:][:dim]
 		if dim == 2 { // too short for the call that a copy is
 			to[0], to[1] = from[0], from[1]
@@ -136,7 +162,11 @@ func (g *group) drawNoise(step uint64) {
 			g.sign.values[i] = math.Float32frombits(math.Float32bits(u-0.5)&(1<<31) | math.Float32bits(1))
 		}
 	}
-	if g.sigma != nil {
+	if tiled, ok := g.levels.(score.Tiled); ok && g.sigma != nil {
+		for i := range g.sigma {
+			g.sigma[i] = float32(tiled[(g.first+i)%len(tiled)])
+		}
+	} else if g.sigma != nil {
 		// Row i of the batch has a level from stratum i of as many as there are rows.
 		for i := range g.sigma {
 			u := (float64(g.first+i) + float64(g.uniform[2][i])) / float64(g.batch)
@@ -290,20 +320,29 @@ type validator struct {
 }
 
 const (
-	validationGroup = 256 // rows a call
-	validationDraws = 4   // draws of noise a row
+	validationGroup  = 256 // rows a call
+	validationImages = 16  // rows a call where a row is an image, so that the end of a context is seen
+	validationDraws  = 4   // draws of noise a row
 )
 
 func newValidator(p *plan, c *Config, data *rows) *validator {
 	n := data.count * validationDraws
 	v := &validator{losses: make([]float64, n)}
-	for first := 0; first < n; first += validationGroup {
-		g := newGroup(p, c, random.Validation, first, min(validationGroup, n-first), n)
+	size := validationGroup
+	if p.loss.Piece() == 1 {
+		size = validationImages
+	}
+	for first := 0; first < n; first += size {
+		g := newGroup(p, c, random.Validation, first, min(size, n-first), n)
 		g.rows = random.New(c.Seed, random.Validation).Sub(labelRows).Sub(labelRows) // that of labelRows chose the rows
 		g.rows.Uniform32(g.uniform[:], uint64(first), 0)
 		for i := range g.points {
 			row := (first + i/g.dim) % data.count
 			g.points[i] = data.values[row*g.dim+i%g.dim]
+		}
+		for i := range g.given {
+			row := (first + i/p.given) % data.count
+			g.given[i] = data.given[row*p.given+i%p.given]
 		}
 		g.drawNoise(0)
 		v.groups = append(v.groups, g)
@@ -312,7 +351,7 @@ func newValidator(p *plan, c *Config, data *rows) *validator {
 }
 
 // validate is the loss of the weights the model would get now. It notes the best, and whether to stop.
-func (t *trainer) validate() (float64, error) {
+func (t *trainer) validate(ctx context.Context) (float64, error) {
 	s, v := &t.state, t.validation
 	weights := s.averaged()
 	slices := t.plan.slices(weights)
@@ -321,6 +360,9 @@ func (t *trainer) validate() (float64, error) {
 		workers = t.workers
 	}
 	err := parallel.Do(workers, len(v.groups), func(_, i int) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		g := v.groups[i]
 		t.plan.loss.Run(g.count, g.outputs, g.inputs, slices)
 		for k, loss := range g.loss {

@@ -37,6 +37,12 @@ type Config struct {
 	Data    *lanes.Block
 	Columns []string // names of the coordinates, for messages and the model; nil for x0, x1, ...
 
+	// Given are vectors that the score is conditioned on, one for each row of Data, such as classes as a 1 among zeros
+	// ([OneHot]); nil for none. The network finds it in its Params. A share DropGiven, in [0, 1), of the rows that are drawn get zeros
+	// instead, so that the network also learns the score under no condition, which guidance needs.
+	Given     *lanes.Block
+	DropGiven float64
+
 	// Network is a preconditioned multilayer perceptron of three layers of 64 if nil.
 	Network network.Network
 	// Objective is denoising, weighted as its Levels ask for, if nil.
@@ -79,6 +85,10 @@ type Config struct {
 	Note func(text string)
 	// About is kept in the model: the name of the recipe or of the data, for example.
 	About string
+	// Shape, Range and Classes are kept in the model: see [score.ModelInfo].
+	Shape   []int
+	Range   []float64
+	Classes []string
 
 	files       store.FS // the machine's, unless a test fails on purpose
 	shareAlways bool     // for tests: give groups to workers whatever the time of a step
@@ -254,17 +264,21 @@ func (t *trainer) begin() error {
 // run makes the steps that are left.
 func (t *trainer) run(ctx context.Context) error {
 	t.shown, t.saved = time.Now(), time.Now()
-	for t.state.step < t.Steps && !t.state.done {
+	for t.state.due || t.state.step < t.Steps && !t.state.done {
 		if ctx.Err() != nil {
 			return t.stopped(ctx)
 		}
-		if err := t.step(ctx); err != nil {
+		var err error
+		if !t.state.due {
+			err = t.step(ctx)
+		}
+		if err == nil {
+			err = t.after(ctx)
+		}
+		if err != nil {
 			if ctx.Err() != nil {
 				return t.stopped(ctx)
 			}
-			return err
-		}
-		if err := t.after(); err != nil {
 			return err
 		}
 	}
@@ -276,14 +290,16 @@ func (t *trainer) run(ctx context.Context) error {
 }
 
 // after does what is due between two steps.
-func (t *trainer) after() error {
+func (t *trainer) after(ctx context.Context) error {
 	s := &t.state
 	validated := math.NaN()
 	if t.validation != nil && (s.step%t.Validation.Every == 0 || s.step == t.Steps) {
-		loss, err := t.validate()
+		s.due = true
+		loss, err := t.validate(ctx)
 		if err != nil {
 			return err
 		}
+		s.due = false
 		validated = loss
 	}
 	if s.step%t.curveEvery() == 0 || s.step == t.Steps || s.done || validated == validated {
@@ -373,6 +389,7 @@ func (t *trainer) info(r *Result) score.ModelInfo {
 	loss := r.Curve[len(r.Curve)-1].Loss
 	info := score.ModelInfo{
 		About: t.About, Columns: t.Columns, Mean: t.mean, SD: t.sd,
+		Shape: t.Shape, Range: t.Range, Classes: t.Classes,
 		Rows: t.Data.Len(), Steps: r.Best, Seed: t.Seed, Loss: &loss, Training: t.describe(),
 	}
 	if t.validation != nil {
