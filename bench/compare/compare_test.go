@@ -179,7 +179,7 @@ func TestAColdRowCountsCompilation(t *testing.T) {
 
 // A quick run takes the first form of a row without a survey, in the last environment that has the peer.
 func TestAQuickRun(t *testing.T) {
-	chosen, err := choose("", "", true)
+	chosen, err := choose("", "", true, false)
 	if err != nil || len(chosen) != 3 {
 		t.Fatalf("%d workloads, %v", len(chosen), err)
 	}
@@ -210,7 +210,7 @@ func TestRowsAndWorkloadsAreChosenByTheirNames(t *testing.T) {
 		{"", "", false, 3, len(donut.rows)}, {"mlp", "", false, 2, len(training.rows)}, {"mlp", "", true, 2, 4},
 		{"donut", "float64", true, 1, 3}, {"mlp", "loop", false, 1, 1}, {"unet", "", false, 0, 0}, {"", "no such row", false, 0, 0},
 	} {
-		chosen, err := choose(c.word, c.only, c.barred)
+		chosen, err := choose(c.word, c.only, c.barred, false)
 		if len(chosen) != c.workloads || (err != nil) != (c.workloads == 0) || len(chosen) > 0 && len(chosen[0].rows) != c.rows {
 			t.Errorf("%q, %q: %d workloads, %v", c.word, c.only, len(chosen), err)
 		}

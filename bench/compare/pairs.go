@@ -118,6 +118,9 @@ func (d *driver) runPeer(python string, w workload, r row, c candidate) (measure
 	}
 	arguments := []string{d.peers + "/" + r.program, "--variant", c.variant, "--dtype", r.precision, "--threads", strconv.Itoa(c.threads),
 		"--tune", c.tune, "--repeats", strconv.Itoa(repeats)}
+	if w.part != "" {
+		arguments = append(arguments, "--workload", w.part)
+	}
 	if c.spin {
 		arguments = append(arguments, "--wait-policy", "default")
 	}

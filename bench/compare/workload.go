@@ -39,6 +39,7 @@ type workload struct {
 	check interval  // what the programs print of their results
 	ours  []ourForm // the first is the one that meets the peers
 	rows  []row
+	part  string // of the peers' programs, where they have several
 }
 
 // ourForm is the program in bench/compare/ours with some arguments.
@@ -50,4 +51,4 @@ type ourForm struct {
 // interval is where a check figure must lie: outside of it the work was not done.
 type interval struct{ low, high float64 }
 
-var workloads = []workload{donut, training, sampling}
+var workloads = []workload{donut, training, sampling, unetTraining, unetForward10, unetForward100, unetSampling}

@@ -5,9 +5,14 @@ libraries when they are imported.
 """
 
 import argparse
+import gzip
 import json
 import os
+import struct
 import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
 
 # The donut's constants, and those of a sampling run.
 DONUT_RADIUS, DONUT_WIDTH = 2.6, 0.033
@@ -15,6 +20,10 @@ PARTICLES, STEPS, EPSILON = 10_000, 1_000, 1e-2
 # Those of the small network.
 MLP_WIDTHS = (2, 32, 32, 32, 2)
 MLP_SIGMA, MLP_BATCH, MLP_STEPS, LEARNING_RATE = 0.1, 100, 10_000, 1e-3
+# Those of the U-Net.
+LEVELS = [0.63096**i for i in range(10)]
+IMAGES_PER_LEVEL, ETA, STEPS_PER_LEVEL = 12, 2e-5, 100
+UNET_PARAMETERS = 129_697
 
 
 # XLA compiles for 256-bit vectors unless told otherwise, also where 512-bit ones are twice as fast.
@@ -25,7 +34,7 @@ XLA_TUNING = {
 }
 
 
-def parse(description, variants, dtypes=("float32", "float64"), repeats=5, devices=None):
+def parse(description, variants, dtypes=("float32", "float64"), repeats=5, devices=None, workloads=None):
     """Reads the arguments, then fixes the affinity, thread counts and device count of this process.
 
     `variants` maps a variant's name to a line of explanation. `devices` maps a variant's name to the number of XLA host
@@ -36,6 +45,8 @@ def parse(description, variants, dtypes=("float32", "float64"), repeats=5, devic
         description=description, epilog="variants:\n" + lines, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     p.add_argument("--variant", choices=list(variants), default=next(iter(variants)))
+    if workloads:
+        p.add_argument("--workload", choices=workloads, default=workloads[0])
     p.add_argument("--dtype", choices=dtypes, default=dtypes[0])
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--repeats", type=int, default=repeats)
@@ -120,3 +131,51 @@ def truncated_normal(rng, shape):
     while (bad := np.abs(z) > 2).any():
         z[bad] = rng.standard_normal(int(bad.sum()))
     return z.astype(np.float32)
+
+
+# The U-Net's layers in order: name, input channels, output channels, kernel size.
+UNET_LAYERS = [
+    ("conv1a", 2, 16, 3), ("conv1b", 16, 16, 3), ("conv2a", 16, 32, 3), ("conv2b", 32, 32, 3), ("conv3a", 32, 64, 3),
+    ("conv3b", 64, 64, 3), ("up2", 64, 32, 3), ("conv4a", 64, 32, 3), ("conv4b", 32, 32, 3), ("up1", 32, 16, 3),
+    ("conv5a", 32, 16, 3), ("conv5b", 16, 16, 3), ("out", 16, 1, 1),
+]
+
+
+def unet_weights(trained=True, seed=2):
+    """The U-Net's weights, a dict name -> (kernel [kh, kw, in, out], bias [out]).
+
+    `trained` reads unet_weights.npz, a short training run, beside this file; otherwise the tutorial's initial law.
+    """
+    import numpy as np
+
+    if trained:
+        with np.load(HERE / "unet_weights.npz") as z:
+            weights = {name: (z[name + ".w"], z[name + ".b"]) for name, *_ in UNET_LAYERS}
+    else:
+        rng = np.random.default_rng(seed)
+        weights = {
+            name: (truncated_normal(rng, (k, k, i, o)) / np.float32(np.sqrt(k * k * i)), np.zeros(o, np.float32))
+            for name, i, o, k in UNET_LAYERS
+        }
+    assert sum(w.size + b.size for w, b in weights.values()) == UNET_PARAMETERS
+    return weights
+
+
+def mnist_train():
+    """The training digits of the folder that the variable DIGITS names, float32 [n, 784] in [0, 1]."""
+    import numpy as np
+
+    with gzip.open(Path(os.environ["DIGITS"]) / "train-images-idx3-ubyte.gz") as f:
+        magic, n, h, w = struct.unpack(">4i", f.read(16))
+        assert magic == 2051 and h == w == 28
+        return np.frombuffer(f.read(), np.uint8).reshape(n, h * w).astype(np.float32) / 255
+
+
+def unet_forward_input(batch, seed=3):
+    """A fixed input of the forward pass: images [batch, 784] and levels [batch, 1], the same for every peer."""
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    sigma = np.resize(np.array(LEVELS, np.float32), batch)[:, None]
+    x = mnist_train()[:batch] + sigma * rng.standard_normal((batch, 784)).astype(np.float32)
+    return x.astype(np.float32), sigma
