@@ -53,13 +53,8 @@ func (k *Annealed) Check() error {
 	if len(k.Levels) == 0 {
 		return fmt.Errorf("mcmc: annealed langevin without noise levels: set Levels, falling, as score.DesignNoise or score.Geometric make them")
 	}
-	for i, sigma := range k.Levels {
-		if !(sigma > 0) || math.IsInf(sigma, 1) {
-			return fmt.Errorf("mcmc: annealed langevin: noise level %d is %v: give a positive number", i, sigma)
-		}
-		if i > 0 && sigma >= k.Levels[i-1] {
-			return fmt.Errorf("mcmc: annealed langevin: noise level %d is %v after %v: levels fall", i, sigma, k.Levels[i-1])
-		}
+	if err := checkLevels("annealed langevin", k.Levels); err != nil {
+		return err
 	}
 	if k.Steps < 1 || uint64(k.Steps) > lastTransition/uint64(len(k.Levels)) {
 		return fmt.Errorf("mcmc: annealed langevin with %d transitions a noise level: give at least 1", k.Steps)
@@ -112,7 +107,7 @@ func (k *Annealed) Init(ctx context.Context, s *State) error {
 		return err
 	}
 	drift := s.Scratch(0, k.Dim())
-	if err := k.scores()[0].Score(ctx, drift, s.X); err != nil {
+	if err := score.ForParticles(ctx, k.scores()[0], drift, s.X, s.First); err != nil {
 		return err
 	}
 	s.Evaluations += uint64(s.Len())
@@ -137,7 +132,7 @@ func (k *Annealed) Advance(ctx context.Context, s *State) error {
 	}
 	dim := s.X.Dim()
 	drift, sizes := s.Scratch(0, dim), s.Scratch(dim, 1).Row(0)
-	if err := k.scores()[level].Score(ctx, drift, s.X); err != nil {
+	if err := score.ForParticles(ctx, k.scores()[level], drift, s.X, s.First); err != nil {
 		return err
 	}
 	fill(sizes, size)

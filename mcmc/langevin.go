@@ -78,8 +78,12 @@ func (k Langevin) Columns() (carried, scratch int) { return 1, k.Score.Dim() }
 // StepSize is Step.
 func (k Langevin) StepSize() float64 { return k.Step }
 
-// Target implements [Targeted]. The density is known of a score that has a method Density, as those of [score.Of] have.
+// Target implements [Targeted]. The density is known of a score that has a method Density, as those of [score.Of] have. A
+// score that differs from particle to particle is not one target.
 func (k Langevin) Target() (score.Fn, density.Differentiable) {
+	if _, ok := k.Score.(score.ByParticle); ok {
+		return nil, nil
+	}
 	if s, ok := k.Score.(interface{ Density() density.Differentiable }); ok {
 		return k.Score, s.Density()
 	}
@@ -100,7 +104,7 @@ func (k Langevin) Init(ctx context.Context, s *State) error {
 		return err
 	}
 	drift := s.Scratch(0, k.Dim())
-	if err := k.Score.Score(ctx, drift, s.X); err != nil {
+	if err := score.ForParticles(ctx, k.Score, drift, s.X, s.First); err != nil {
 		return err
 	}
 	if err := finiteDrift(s, drift); err != nil {
@@ -132,7 +136,7 @@ func finiteDrift(s *State, drift *lanes.Block) error {
 // Advance implements [Kernel].
 func (k Langevin) Advance(ctx context.Context, s *State) error {
 	drift := s.Scratch(0, s.X.Dim())
-	if err := k.Score.Score(ctx, drift, s.X); err != nil {
+	if err := score.ForParticles(ctx, k.Score, drift, s.X, s.First); err != nil {
 		return err
 	}
 	noise := math.Sqrt(2 * k.Convention.full(k.Step))

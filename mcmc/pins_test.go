@@ -23,6 +23,10 @@ func pinned(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	levels, err := score.PowerLevels(20, 0.01, 100, score.EDMRho)
+	if err != nil {
+		t.Fatal(err)
+	}
 	start := mcmc.Normal{Coordinates: 2}
 	var lines []string
 	for _, c := range []struct {
@@ -33,6 +37,8 @@ func pinned(t *testing.T) []string {
 		{"langevin-text", &mcmc.Run{Start: start, Kernel: mcmc.Langevin{Score: score.Of(text), Step: 1e-2}}},
 		{"mala-donut-tuned", &mcmc.Run{Start: start, Kernel: mcmc.MALA{Density: density.Donut{}}, Tune: true}},
 		{"mala-banana", &mcmc.Run{Start: start, Kernel: mcmc.MALA{Density: density.Banana{}, Step: 0.1}}},
+		{"annealed-normal", &mcmc.Run{Start: start, Kernel: &mcmc.Annealed{Score: blurred{2, 1, 0.5, nil}, Levels: []float64{4, 1}, Steps: 50, Step: 0.01}}},
+		{"heun-normal", &mcmc.Run{Start: start, Kernel: &mcmc.Heun{Score: blurred{2, 1, 0.5, nil}, Levels: levels}}},
 	} {
 		c.run.Particles, c.run.Seed = 301, 11
 		lines = append(lines, c.name+" "+sum(to(t, c.run, 100)))

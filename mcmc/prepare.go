@@ -125,27 +125,35 @@ func (r *Run) build(kernel Kernel, tuning Tuning, cut []int) {
 }
 
 // usualBlock is a number of particles that fills the vectors, spreads the cost of a call, and leaves the state of
-// a density of low dimension in the nearest caches.
-const usualBlock = 256
+// a density of low dimension in the nearest caches. Of a high dimension it is fewer, with usualNumbers coordinates in all.
+const usualBlock, usualNumbers = 256, 1 << 16
 
-// cut divides the particles evenly into blocks of whole vectors: the numbers at which they begin, and the end.
-// Where it is free to, it makes the number of blocks a multiple of that of the workers, so that they end together.
+// few is the number of particles a worker below which whole vectors are not worth an uneven cut: ten images, each of them
+// much work, are five and five for two workers, not eight and two.
+const few = 64
+
+// cut divides the particles evenly into blocks, of whole vectors where there are many: the numbers at which they begin, and
+// the end. Where it is free to, it makes the number of blocks a multiple of that of the workers, so that they end together.
 func (r *Run) cut(kernel Kernel) []int {
 	workers := parallel.Workers(r.Workers)
-	units := lanes.Pad(r.Particles) / lanes.Width
+	unit := lanes.Width
+	if r.Particles/few < workers {
+		unit = 1
+	}
+	units := (r.Particles-1)/unit + 1
 	size := r.BlockSize
 	if size == 0 {
-		size = max(usualBlock, lanesOf(kernel))
+		size = max(min(usualBlock, lanes.Pad(usualNumbers/kernel.Dim())), lanes.Width, lanesOf(kernel))
 	}
-	unitsPerBlock := lanes.Pad(min(size, r.Particles)) / lanes.Width
-	blocks := (units + unitsPerBlock - 1) / unitsPerBlock
+	unitsPerBlock := (min(size, r.Particles)-1)/unit + 1
+	blocks := (units-1)/unitsPerBlock + 1
 	if r.BlockSize == 0 {
 		blocks = min(units, (blocks+workers-1)/workers*workers)
 	}
 	cut := make([]int, blocks+1)
 	for i := range cut {
 		// units*i does not overflow: both are below the number of particles in memory.
-		cut[i] = min(r.Particles, units*i/blocks*lanes.Width)
+		cut[i] = min(r.Particles, units*i/blocks*unit)
 	}
 	return cut
 }
