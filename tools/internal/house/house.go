@@ -55,6 +55,7 @@ var Rooms = []Room{
 	{Path: "mcmc/diagnose", Floor: 4, Promise: Rounded, Modules: []string{gonum}},
 	{Path: "draws", Floor: 5, Promise: Rounded, Modules: []string{gonum, exp}},
 	{Path: "amortize", Floor: 5, Promise: Bits},
+	{Path: "quality", Floor: 6, Promise: Rounded, Modules: []string{gonum}},
 	{Path: "plugins", Floor: 6, Promise: Rounded, Modules: []string{"google.golang.org/grpc", "google.golang.org/protobuf", "github.com/hashicorp/go-plugin"}},
 	{Path: "plugins/bridgestan", Floor: 6, Promise: Rounded, Modules: []string{"github.com/ebitengine/purego"}},
 	{Path: "internal/cli", Floor: 7, Level: true, Modules: []string{
