@@ -136,7 +136,9 @@ var _ ByParticle = guidedAt{}
 func (g guidedAt) Lanes() int { return learned{m: g.model}.Lanes() }
 
 // Score implements [Fn].
-func (g guidedAt) Score(ctx context.Context, dst, x *lanes.Block) error { return g.ScoreOf(ctx, dst, x, 0) }
+func (g guidedAt) Score(ctx context.Context, dst, x *lanes.Block) error {
+	return g.ScoreOf(ctx, dst, x, 0)
+}
 
 // ScoreOf implements [ByParticle].
 func (g guidedAt) ScoreOf(ctx context.Context, dst, x *lanes.Block, first uint64) error {
