@@ -74,16 +74,16 @@ func (m Manifest) Paths() []string {
 
 // manifestText is a manifest as TOML.
 type manifestText struct {
-	Name         string            `toml:"name"`
-	Version      string            `toml:"version"`
-	Protocol     string            `toml:"protocol"`
-	About        string            `toml:"about"`
-	Kinds        []string          `toml:"kinds"`
-	Command      []string          `toml:"command"`
-	Transport    string            `toml:"transport"`
-	StartTimeout string            `toml:"start_timeout"`
-	Build        string            `toml:"build"`
-	Files        map[string]string `toml:"files"`
+	Name         string         `toml:"name"`
+	Version      string         `toml:"version"`
+	Protocol     string         `toml:"protocol"`
+	About        string         `toml:"about"`
+	Kinds        []string       `toml:"kinds"`
+	Command      []string       `toml:"command"`
+	Transport    string         `toml:"transport"`
+	StartTimeout string         `toml:"start_timeout"`
+	Build        string         `toml:"build"`
+	Files        map[string]any `toml:"files"`
 }
 
 var manifestKeys = []string{"name", "version", "protocol", "about", "kinds", "command", "transport", "start_timeout", "build", "files"}
@@ -106,6 +106,9 @@ func ParseManifest(text []byte) (Manifest, error) {
 		return fail("%s", strings.TrimPrefix(err.Error(), "toml: "))
 	}
 	for _, key := range meta.Undecoded() {
+		if key[0] == "files" && len(key) > 2 {
+			return fail("files: quote the whole name, as in \"my_score.py\" = \"\"")
+		}
 		if near := spelling.Nearest(key[0], manifestKeys); near != "" && near != key[0] {
 			return fail("unknown key %q; did you mean %q?", key.String(), near)
 		}
@@ -116,7 +119,15 @@ func ParseManifest(text []byte) (Manifest, error) {
 			return fail("%s is missing", key)
 		}
 	}
-	m := Manifest{Name: t.Name, Version: t.Version, Protocol: t.Protocol, About: t.About, Kinds: t.Kinds, Command: t.Command, Transport: t.Transport, Build: t.Build, Files: t.Files}
+	m := Manifest{Name: t.Name, Version: t.Version, Protocol: t.Protocol, About: t.About, Kinds: t.Kinds, Command: t.Command, Transport: t.Transport, Build: t.Build}
+	m.Files = make(map[string]string, len(t.Files))
+	for name, sum := range t.Files {
+		text, ok := sum.(string)
+		if !ok {
+			return fail("files: %s is no text: quote the whole name, as in \"my_score.py\" = \"\"", name)
+		}
+		m.Files[name] = text
+	}
 	if t.StartTimeout != "" {
 		m.StartTimeout, err = time.ParseDuration(t.StartTimeout)
 		if err != nil || m.StartTimeout <= 0 || m.StartTimeout > time.Hour {
