@@ -54,10 +54,12 @@ var Rooms = []Room{
 	{Path: "mcmc", Floor: 4, Promise: Bits},
 	{Path: "mcmc/diagnose", Floor: 4, Promise: Rounded, Modules: []string{gonum}},
 	{Path: "draws", Floor: 5, Promise: Rounded, Modules: []string{gonum, exp}},
+	{Path: "models", Floor: 5, Promise: Rounded},
 	{Path: "amortize", Floor: 5, Promise: Bits},
 	{Path: "quality", Floor: 6, Promise: Rounded, Modules: []string{gonum}},
 	{Path: "plugins", Floor: 6, Promise: Rounded, Modules: []string{"google.golang.org/grpc", "google.golang.org/protobuf", "github.com/hashicorp/go-plugin"}},
 	{Path: "plugins/bridgestan", Floor: 6, Promise: Rounded, Modules: []string{"github.com/ebitengine/purego"}},
+	{Path: "plugins/installed", Floor: 6, Promise: Rounded, Modules: []string{"github.com/BurntSushi/toml"}},
 	{Path: "internal/cli", Floor: 7, Level: true, Modules: []string{
 		cpuid, gonum, "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/vbauerster/mpb/v8", "golang.org/x/term",
 	}},
