@@ -79,8 +79,12 @@ func TestPackedWeightsAreTheNearest(t *testing.T) {
 	if err := m.Pack(&again); err != nil || !bytes.Equal(file.Bytes(), again.Bytes()) {
 		t.Errorf("packing a packed model changes it (%v)", err)
 	}
+	unit, err := lanes.FromPoints([][]float64{{1, 0}, {0, 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	s := lanes.New(2, 2) // at the unit vectors and level 1 the score is the weights
-	if err := m.At(1).Score(t.Context(), s, lanes.FromPoints([][]float64{{1, 0}, {0, 1}})); err != nil {
+	if err := m.At(1).Score(t.Context(), s, unit); err != nil {
 		t.Fatal(err)
 	}
 	for i, want := range []float64{-1, 0.10009765625, 1.015625, -3} {
