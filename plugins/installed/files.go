@@ -64,22 +64,6 @@ func readSmall(root *os.Root, name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, longestManifest+1))
 }
 
-// sums hashes all files of the plug-in.
-func (p Plugin) sums() (map[string]string, error) {
-	root, err := openFolder(p.Place, p.Name)
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
-	sums := map[string]string{}
-	for _, name := range p.Paths() {
-		if sums[name], err = copyFile(root, name, nil); err != nil {
-			return nil, fmt.Errorf("plug-in %s: %w", p.Name, err)
-		}
-	}
-	return sums, nil
-}
-
 // copyFile reads a file once, writes it below another folder unless that is nil, and returns its SHA-256. What is written is what
 // was hashed.
 func copyFile(from *os.Root, name string, to *os.Root) (sum string, err error) {
@@ -125,88 +109,71 @@ func writeFile(to *os.Root, name string, content io.Reader, executable bool) (su
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// Copy is a plug-in whose files have been checked, in a private folder that nobody else writes.
-type Copy struct {
-	Manifest
-	Folder string
-	// SHA256 is of each file, and of the manifest.
-	SHA256 map[string]string
-	lease  func()
-}
-
-// Take checks a plug-in: it reads each of its files once, into a private folder, and compares their SHA-256 with the lock file. The
-// error is a *[ChangedError] where they differ. [Copy.Remove] removes the folder.
-func (p Plugin) Take() (*Copy, error) {
+// Locked reads the manifest once, compares it with the lock file, and returns it with the SHA-256 that its files must have. They are
+// still to be compared, by whoever runs them (package plugins does, on what it runs). The error is a *[ChangedError] where the
+// lock file knows the plug-in otherwise or not at all.
+func (p Plugin) Locked() (Manifest, map[string]string, error) {
 	lock, err := ReadLock(p.Place)
 	if err != nil {
-		return nil, err
+		return Manifest{}, nil, err
 	}
 	entry, ok := lock.find(p.Name)
 	if !ok {
-		return nil, p.changed("", "", "")
+		return Manifest{}, nil, p.Changed("", "", "")
 	}
 	root, err := openFolder(p.Place, p.Name)
+	if err != nil {
+		return Manifest{}, nil, err
+	}
+	defer root.Close()
+	text, err := readSmall(root, ManifestFile)
+	if err != nil {
+		return Manifest{}, nil, fmt.Errorf("plug-in %s: %w", p.Name, noManifest(err))
+	}
+	if sum := sumOf(text); sum != entry.SHA256[ManifestFile] {
+		return Manifest{}, nil, p.Changed(ManifestFile, entry.SHA256[ManifestFile], sum)
+	}
+	m, err := ParseManifest(text)
+	if err != nil {
+		return Manifest{}, nil, fmt.Errorf("plug-in %s: %w", p.Name, err)
+	}
+	for name := range m.Files {
+		if entry.SHA256[name] == "" { // a lock file that somebody wrote by hand
+			return Manifest{}, nil, p.Changed("", "", "")
+		}
+	}
+	return m, entry.SHA256, nil
+}
+
+// Sums hashes the files of a plug-in in a folder, by path, without comparing them with anything.
+func Sums(folder string, m Manifest) (map[string]string, error) {
+	root, err := os.OpenRoot(folder)
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close()
-	// The manifest comes first: it says what else there is.
+	sums := map[string]string{}
+	for _, name := range m.Paths() {
+		if sums[name], err = copyFile(root, name, nil); err != nil {
+			return nil, err
+		}
+	}
+	return sums, nil
+}
+
+// ReadManifest reads the manifest in a folder. The error is fs.ErrNotExist where there is none.
+func ReadManifest(folder string) (Manifest, error) {
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return Manifest{}, err
+	}
+	defer root.Close()
 	text, err := readSmall(root, ManifestFile)
 	if err != nil {
-		return nil, fmt.Errorf("plug-in %s: %w", p.Name, noManifest(err))
+		return Manifest{}, err
 	}
-	if sum := sumOf(text); sum != entry.SHA256[ManifestFile] {
-		return nil, p.changed(ManifestFile, entry.SHA256[ManifestFile], sum)
-	}
-	m, err := ParseManifest(text)
-	if err != nil {
-		return nil, fmt.Errorf("plug-in %s: %w", p.Name, err)
-	}
-	c := &Copy{Manifest: m, SHA256: map[string]string{ManifestFile: entry.SHA256[ManifestFile]}}
-	if c.Folder, c.lease, err = privateFolder(); err != nil {
-		return nil, err
-	}
-	if err := c.fill(p, root, entry); err != nil {
-		c.Remove()
-		return nil, err
-	}
-	return c, nil
+	return ParseManifest(text)
 }
-
-func (c *Copy) fill(p Plugin, root *os.Root, entry Entry) error {
-	to, err := os.OpenRoot(c.Folder)
-	if err != nil {
-		return err
-	}
-	defer to.Close()
-	for _, name := range c.Paths() {
-		if name == ManifestFile {
-			continue
-		}
-		sum, err := copyFile(root, name, to)
-		if errors.Is(err, fs.ErrNotExist) {
-			return p.changed(name, entry.SHA256[name], "")
-		}
-		if err != nil {
-			return fmt.Errorf("plug-in %s: %w", c.Name, err)
-		}
-		if sum != entry.SHA256[name] {
-			return p.changed(name, entry.SHA256[name], sum)
-		}
-		c.SHA256[name] = sum
-	}
-	return nil
-}
-
-// Remove removes the private folder.
-func (c *Copy) Remove() error {
-	err := os.RemoveAll(c.Folder)
-	c.lease()
-	return err
-}
-
-// Sum is one SHA-256 for all files: that of the lines "sum  path", as sha256sum prints them, ordered by path.
-func (c *Copy) Sum() string { return Sum(c.Manifest, c.SHA256) }
 
 // Sum is one SHA-256 for all files of a plug-in: that of the lines "sum  path", as sha256sum prints them, in the order of
 // [Manifest.Paths].
@@ -218,16 +185,6 @@ func Sum(m Manifest, sums map[string]string) string {
 	return sumOf([]byte(b.String()))
 }
 
-// Program is the command that starts the plug-in from a folder that holds its files: a first word that is one of its files becomes a
-// path there.
-func (m Manifest) Program(folder string) []string {
-	words := append([]string(nil), m.Command...)
-	if _, own := m.Files[words[0]]; own {
-		words[0] = filepath.Join(folder, filepath.FromSlash(words[0]))
-	}
-	return words
-}
-
 // Check compares all files of a plug-in with its lock file without copying them: one line for each fault.
 func (p Plugin) Check() (sums map[string]string, faults []error, err error) {
 	lock, err := ReadLock(p.Place)
@@ -236,7 +193,7 @@ func (p Plugin) Check() (sums map[string]string, faults []error, err error) {
 	}
 	entry, ok := lock.find(p.Name)
 	if !ok {
-		return nil, []error{p.changed("", "", "")}, nil
+		return nil, []error{p.Changed("", "", "")}, nil
 	}
 	root, err := openFolder(p.Place, p.Name)
 	if err != nil {
@@ -248,11 +205,11 @@ func (p Plugin) Check() (sums map[string]string, faults []error, err error) {
 		sum, err := copyFile(root, name, nil)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			faults = append(faults, p.changed(name, entry.SHA256[name], ""))
+			faults = append(faults, p.Changed(name, entry.SHA256[name], ""))
 		case err != nil:
 			faults = append(faults, fmt.Errorf("plug-in %s: %w", p.Name, err))
 		case sum != entry.SHA256[name]:
-			faults = append(faults, p.changed(name, entry.SHA256[name], sum))
+			faults = append(faults, p.Changed(name, entry.SHA256[name], sum))
 		}
 		sums[name] = sum
 	}

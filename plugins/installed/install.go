@@ -1,6 +1,7 @@
 package installed
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,6 +19,8 @@ const (
 // Source is where a plug-in is installed from.
 type Source struct {
 	Path string
+	// Origin is what the lock file calls the source; empty means Path.
+	Origin string
 	// Allow is asked about the manifest before anything is copied, and may refuse it. It may be nil.
 	Allow func(m Manifest) error
 }
@@ -73,7 +76,7 @@ func Install(place string, source Source) (p Plugin, replaced string, err error)
 			return Plugin{}, "", fmt.Errorf("%s: its SHA-256 is\n  %s, and %s says\n  %s: the file or the manifest is damaged", name, sums[name], ManifestFile, want)
 		}
 	}
-	absolute, err := filepath.Abs(source.Path)
+	absolute, err := filepath.Abs(cmp.Or(source.Origin, source.Path))
 	if err != nil {
 		return Plugin{}, "", err
 	}

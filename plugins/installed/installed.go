@@ -3,14 +3,12 @@
 //
 // A plug-in is a folder with a plugin.toml ([Manifest]) and the files it lists. [Install] copies one from a folder or a
 // tar archive into a plug-in folder, whole or not at all, and records it in that folder's lock file ([Lock]). [Folders] says
-// where plug-ins are looked for; the current folder is not among the places. Before a plug-in runs, [Plugin.Take] reads each
-// of its files once, compares what it read with the lock, and writes that into a private folder, from which it is started: what
-// runs is what was checked.
+// where plug-ins are looked for; the current folder is not among the places. [Plugin.Locked] says which SHA-256 each file must
+// have; package plugins compares them with what it runs.
 //
 //	places, err := installed.Folders("")
 //	p, err := installed.Find(places, "my-score")
-//	copied, err := p.Take()
-//	defer copied.Remove()
+//	manifest, sums, err := p.Locked()
 //
 // Names are lower-case letters, digits and hyphens, and every file is opened below its folder ([os.Root]): no name and no
 // link reaches anything else.

@@ -56,6 +56,12 @@ func installedIn(t *testing.T) (place string, p Plugin) {
 	return place, p
 }
 
+// checked is the first fault of a plug-in.
+func checked(p Plugin) error {
+	_, faults, err := p.Check()
+	return errors.Join(append(faults, err)...)
+}
+
 // contents is everything below a folder but its lock file, by path.
 func contents(t *testing.T, top string) map[string]string {
 	t.Helper()
@@ -210,28 +216,16 @@ func TestInstallTakeUpdateRemove(t *testing.T) {
 	if left := contents(t, place); left["my-score/notes.txt"] != "" {
 		t.Error("a file that no manifest lists was installed")
 	}
-	c, err := p.Take()
-	if err != nil {
-		t.Fatal(err)
+	m, sums, err := p.Locked()
+	if err != nil || len(sums) != 3 || sums["data/weights"] != sumOf([]byte("1 2 3")) || m.Name != "my-score" {
+		t.Fatal(m, sums, err)
 	}
-	if info, err := os.Stat(c.Folder); err != nil || info.Mode().Perm() != 0o700 {
-		t.Error(info.Mode(), err)
-	}
-	if got := c.Program(c.Folder); got[0] != filepath.Join(c.Folder, "run.sh") {
-		t.Error(got)
-	}
-	if info, err := os.Stat(c.Program(c.Folder)[0]); err != nil || info.Mode()&0o100 == 0 {
+	before := Sum(m, sums)
+	if info, err := os.Stat(filepath.Join(p.Folder(), "run.sh")); err != nil || info.Mode()&0o100 == 0 {
 		t.Error(info, err)
 	}
-	if text, err := os.ReadFile(filepath.Join(c.Folder, "data/weights")); err != nil || string(text) != "1 2 3" {
-		t.Error(string(text), err)
-	}
-	before := c.Sum()
-	if err := c.Remove(); err != nil {
-		t.Error(err)
-	}
-	if _, err := os.Stat(c.Folder); err == nil {
-		t.Error("the private folder stays")
+	if _, faults, err := p.Check(); err != nil || len(faults) != 0 {
+		t.Error(faults, err)
 	}
 	// One changed byte.
 	changedFile := filepath.Join(p.Folder(), "data/weights")
@@ -239,12 +233,12 @@ func TestInstallTakeUpdateRemove(t *testing.T) {
 		t.Fatal(err)
 	}
 	var changed *ChangedError
-	if _, err := p.Take(); !errors.As(err, &changed) || changed.File != "data/weights" || changed.Locked != sumOf([]byte("1 2 3")) || changed.Found != sumOf([]byte("1 2 4")) ||
+	if err := checked(p); !errors.As(err, &changed) || changed.File != "data/weights" || changed.Locked != sumOf([]byte("1 2 3")) || changed.Found != sumOf([]byte("1 2 4")) ||
 		!strings.Contains(err.Error(), changed.Locked) || !strings.Contains(err.Error(), changed.Found) || !strings.Contains(err.Error(), "infer plugin lock --update my-score --plugin-dir '"+place+"'") {
 		t.Errorf("%v", err)
 	}
 	t.Setenv(Variable, place)
-	if _, err := p.Take(); err == nil || !strings.HasSuffix(err.Error(), "infer plugin lock --update my-score") {
+	if err := checked(p); err == nil || !strings.HasSuffix(err.Error(), "infer plugin lock --update my-score") {
 		t.Errorf("%v", err)
 	}
 	if _, faults, err := p.Check(); err != nil || len(faults) != 1 {
@@ -253,23 +247,21 @@ func TestInstallTakeUpdateRemove(t *testing.T) {
 	if names, err := Update(p); err != nil || strings.Join(names, " ") != "data/weights" {
 		t.Error(names, err)
 	}
-	if c, err := p.Take(); err != nil || c.Sum() == before {
+	if m, sums, err := p.Locked(); err != nil || Sum(m, sums) == before {
 		t.Error(err)
-	} else {
-		c.Remove()
 	}
 	// A changed manifest, a missing file.
 	if err := os.WriteFile(filepath.Join(p.Folder(), ManifestFile), []byte(manifest+"# x\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Take(); !errors.As(err, &changed) || changed.File != ManifestFile {
+	if _, _, err := p.Locked(); !errors.As(err, &changed) || changed.File != ManifestFile {
 		t.Error(err)
 	}
 	if _, err := Update(p); err != nil {
 		t.Error(err)
 	}
 	os.Remove(changedFile)
-	if _, err := p.Take(); !errors.As(err, &changed) || changed.Found != "" || changed.File != "data/weights" {
+	if err := checked(p); !errors.As(err, &changed) || changed.Found != "" || changed.File != "data/weights" {
 		t.Error(err)
 	}
 	if _, err := Update(p); err == nil {
@@ -291,22 +283,20 @@ func TestNotInLock(t *testing.T) {
 	place, p := installedIn(t)
 	os.Remove(filepath.Join(place, LockFile))
 	var changed *ChangedError
-	if _, err := p.Take(); !errors.As(err, &changed) || changed.File != "" {
+	if _, _, err := p.Locked(); !errors.As(err, &changed) || changed.File != "" {
 		t.Error(err)
 	}
 	if _, err := Update(p); err != nil {
 		t.Error(err)
 	}
-	c, err := p.Take()
-	if err != nil {
+	if _, _, err := p.Locked(); err != nil {
 		t.Fatal(err)
 	}
-	c.Remove()
 	for _, text := range []string{"", "{}", "[]", `{"schema_version": 2, "plugins": []}`, `{"schema_version": 1, "plugin": []}`, strings.Repeat("[", 100000)} {
 		if err := os.WriteFile(filepath.Join(place, LockFile), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := p.Take(); err == nil {
+		if _, _, err := p.Locked(); err == nil {
 			t.Errorf("the lock file %.50q is taken", text)
 		}
 	}
@@ -340,7 +330,7 @@ func TestOnlyPlainFiles(t *testing.T) {
 		if !same(contents(t, place), before) {
 			t.Errorf("%s: a failed installation changes the folder", name)
 		}
-		if _, err := p.Take(); err == nil || !strings.Contains(err.Error(), "plain files") {
+		if err := checked(p); err == nil || !strings.Contains(err.Error(), "plain files") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -351,7 +341,7 @@ func TestOnlyPlainFiles(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(p.Folder(), "data")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Take(); err == nil || !strings.Contains(err.Error(), "symbolic link") {
+	if err := checked(p); err == nil || !strings.Contains(err.Error(), "symbolic link") {
 		t.Error(err)
 	}
 	if err := os.Symlink(folder(t, good()), filepath.Join(place, "linked")); err != nil {
@@ -409,10 +399,8 @@ func TestInstallReplacesOrLeavesAlone(t *testing.T) {
 	if err != nil || replaced != "0.1.0" || now.Version != "0.2.0" {
 		t.Fatal(now, replaced, err)
 	}
-	if c, err := now.Take(); err != nil {
+	if err := checked(now); err != nil {
 		t.Error(err)
-	} else {
-		c.Remove()
 	}
 	_ = p
 	// A lock file that cannot be read keeps everything as it is.
@@ -443,36 +431,6 @@ func TestLeftovers(t *testing.T) {
 	}
 	if !same(contents(t, place), before) {
 		t.Error(contents(t, place))
-	}
-	stale := filepath.Join(t.TempDir(), "tmp")
-	t.Setenv("TMPDIR", stale)
-	for _, name := range []string{privatePrefix + "1", "other"} {
-		if err := os.MkdirAll(filepath.Join(stale, name, "x"), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		old := time.Now().Add(-time.Hour)
-		if err := os.Chtimes(filepath.Join(stale, name), old, old); err != nil {
-			t.Fatal(err)
-		}
-	}
-	c, err := p.Take()
-	if err != nil {
-		t.Fatal(err)
-	}
-	again, err := p.Take()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(filepath.Join(stale, privatePrefix+"1")); err == nil {
-		t.Error("a stale private folder stays")
-	}
-	if _, err := os.Stat(filepath.Join(c.Folder, "run.sh")); err != nil {
-		t.Error("a private folder in use is removed:", err)
-	}
-	c.Remove()
-	again.Remove()
-	if left := contents(t, stale); len(left) != 2 {
-		t.Error(left)
 	}
 }
 

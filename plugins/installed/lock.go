@@ -148,8 +148,8 @@ func (e *ChangedError) Accept() string {
 	return "infer plugin lock --update " + e.Name + " --plugin-dir '" + strings.ReplaceAll(e.Place, "'", `'\''`) + "'"
 }
 
-// changed fills in where a plug-in stands.
-func (p Plugin) changed(file, locked, found string) *ChangedError {
+// Changed is the error of a file of the plug-in whose SHA-256 is another than the lock file's.
+func (p Plugin) Changed(file, locked, found string) *ChangedError {
 	places, err := Folders("")
 	return &ChangedError{Name: p.Name, Place: p.Place, File: file, Locked: locked, Found: found, Default: err == nil && slices.Contains(places, p.Place)}
 }
@@ -161,9 +161,9 @@ func Update(p Plugin) (changed []string, err error) {
 		return nil, err
 	}
 	defer done()
-	sums, err := p.sums()
+	sums, err := Sums(p.Folder(), p.Manifest)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("plug-in %s: %w", p.Name, err)
 	}
 	l, err := ReadLock(p.Place)
 	if err != nil {
