@@ -25,6 +25,6 @@ _server.quiet()  # before anything is printed by an import below
 
 from .models import density, score, simulator  # noqa: E402
 from .server import serve  # noqa: E402
+from .version import VERSION as __version__  # noqa: E402, F401
 
-__version__ = "1.0.0"
 __all__ = ["density", "score", "simulator", "serve"]
