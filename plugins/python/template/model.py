@@ -28,7 +28,7 @@ def density(x):  # x has shape (n, 2), n is large
     return mixture(x, np.full((len(x), 1), WIDTH**2))
 
 
-@infer.score(dim=2, noise=True, names=["x", "y"])
+@infer.score(dim=2, noise=(0.05, 10.0), names=["x", "y"])
 def score(x, sigma):  # sigma, the noise level of each point, has shape (n, 1)
     return mixture(x, WIDTH**2 + sigma**2)[1]
 
