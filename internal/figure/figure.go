@@ -1,6 +1,6 @@
 // Package figure draws pictures: draws in a terminal ([Terminal]) and for a paper ([Plot]), a score of the plane
 // as arrows, beside the true one with the error ([Field]), curves such as losses and noise levels ([Curve]), and images
-// in a grid ([Sheet]).
+// in a grid ([Sheet]) and under noise ([Levels]).
 //
 // Pictures with axes take them from the bulk of what they show, so that one far draw does not squeeze the rest into a
 // point, and say how much lies outside and how much is not finite. The same inputs give the same bytes.
@@ -13,8 +13,8 @@
 // The files: figure.go is the way in, cloud.go and window.go choose what is shown and on which axes,
 // terminal.go, stipple.go and bars.go make text. plane.go (with relief.go, the shading), line.go and pairs.go lay
 // out draws on a sheet, field.go (with trail.go, scores at places and their error, and arrow.go) a field, curve.go
-// (with trace.go, one of them) curves, tiles.go (and mosaic.go, in a terminal) images. sheet.go has text and lines, frame.go axes, number.go ticks, raster.go pixels,
-// and encode.go writes the sheet.
+// (with trace.go, one of them) curves, tiles.go (and mosaic.go, in a terminal) images, levels.go images under noise.
+// sheet.go has text and lines, frame.go axes, number.go ticks, raster.go pixels, and encode.go writes the sheet.
 package figure
 
 import (

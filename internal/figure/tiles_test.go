@@ -172,3 +172,60 @@ func TestSheetsInATerminalAreTheGoldenOnes(t *testing.T) {
 		}
 	}
 }
+
+func TestLevelsShowARowForEachLevel(t *testing.T) {
+	spec := LevelsSpec{Title: "digits", Height: 28, Width: 28, Levels: []float64{1, 0.63096, 0.01585}}
+	for range spec.Levels {
+		row := make([][]float64, 12)
+		for i := range row {
+			row[i] = blob(28, 28, 2*i, 14)
+		}
+		spec.Rows = append(spec.Rows, row)
+	}
+	for _, format := range Formats() {
+		var file bytes.Buffer
+		if err := Levels(&file, format, spec); err != nil {
+			t.Fatal(err)
+		}
+		if format == "svg" && (!strings.Contains(file.String(), ">0.631<") || !strings.Contains(file.String(), ">0.0158<") || !strings.Contains(file.String(), ">noise level<")) {
+			t.Errorf("the levels are not there: %.2000s", file.String())
+		}
+		if format != "png" {
+			continue
+		}
+		img, err := png.Decode(&file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bright := make(map[int]int) // white pixels below the title, by row of images
+		for y := range img.Bounds().Dy() {
+			for x := 250; x < img.Bounds().Dx()-20; x++ {
+				if r, g, b, _ := img.At(x, y).RGBA(); r == 0 && g == 0 && b == 0 {
+					bright[y*3/img.Bounds().Dy()]++
+				}
+			}
+		}
+		if bright[0] < 1000 || bright[1] < 1000 || bright[2] < 1000 {
+			t.Errorf("black pixels by row: %v", bright)
+		}
+	}
+	for _, c := range []struct {
+		change func(s *LevelsSpec)
+		says   string
+	}{
+		{func(s *LevelsSpec) { s.Levels = nil }, "0 noise levels"},
+		{func(s *LevelsSpec) { s.Rows = s.Rows[:2] }, "2 rows of images for 3 noise levels"},
+		{func(s *LevelsSpec) { s.Width = 27 }, "784 pixels, and 28 x 27"},
+		{func(s *LevelsSpec) { s.Levels, s.Rows = make([]float64, 65), make([][][]float64, 65) }, "at most 64"},
+		{func(s *LevelsSpec) {
+			s.Height, s.Width, s.Rows, s.Levels = 1, 100, [][][]float64{make([][]float64, 30)}, []float64{1}
+		}, "show fewer"},
+	} {
+		other := spec
+		c.change(&other)
+		var file bytes.Buffer
+		if err := Levels(&file, "png", other); err == nil || !strings.Contains(err.Error(), c.says) || file.Len() > 0 {
+			t.Errorf("%v does not say %q", err, c.says)
+		}
+	}
+}
