@@ -141,6 +141,14 @@ func (p Plugin) Locked() (Manifest, map[string]string, error) {
 		if entry.SHA256[name] == "" { // a lock file that somebody wrote by hand
 			return Manifest{}, nil, p.Changed("", "", "")
 		}
+		f, _, err := open(root, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return Manifest{}, nil, p.Changed(name, entry.SHA256[name], "")
+		}
+		if err != nil {
+			return Manifest{}, nil, fmt.Errorf("plug-in %s: %w", p.Name, err)
+		}
+		f.Close()
 	}
 	return m, entry.SHA256, nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strings"
 	"syscall"
@@ -157,6 +158,13 @@ func TestManifests(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.words) {
 			t.Errorf("%.300q\nsays %v, without %q", c.text, err, c.words)
 		}
+	}
+	whole, err := ParseManifest([]byte(replaced("transport", "start_timeout = \"90s\"\nabout = \"\\\"x\"\ntransport")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := ParseManifest(whole.Text()); err != nil || !reflect.DeepEqual(again, whole) {
+		t.Errorf("%v becomes %v: %v\n%s", whole, again, err, whole.Text())
 	}
 	m, err := ParseManifest([]byte(replaced("transport", "start_timeout = \"90s\"\ntransport")))
 	if err != nil || m.StartTimeout != 90*time.Second {

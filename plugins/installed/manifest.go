@@ -1,6 +1,7 @@
 package installed
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -57,7 +58,7 @@ type Manifest struct {
 	Kinds    []string
 	// Command starts the plug-in, in its folder. Its first word is one of Files or a program on PATH, such as python3.
 	Command []string
-	// Transport is "grpc", or "frames" for plug-ins of the Python SDK.
+	// Transport is "grpc", or "frames" for plug-ins of the Python SDK; empty: whichever it begins with.
 	Transport string
 	// StartTimeout is how long it may take until it answers, 0 for the transport's default.
 	StartTimeout time.Duration
@@ -77,16 +78,32 @@ type manifestText struct {
 	Name         string         `toml:"name"`
 	Version      string         `toml:"version"`
 	Protocol     string         `toml:"protocol"`
-	About        string         `toml:"about"`
+	About        string         `toml:"about,omitempty"`
 	Kinds        []string       `toml:"kinds"`
 	Command      []string       `toml:"command"`
-	Transport    string         `toml:"transport"`
-	StartTimeout string         `toml:"start_timeout"`
-	Build        string         `toml:"build"`
+	Transport    string         `toml:"transport,omitempty"`
+	StartTimeout string         `toml:"start_timeout,omitempty"`
+	Build        string         `toml:"build,omitempty"`
 	Files        map[string]any `toml:"files"`
 }
 
 var manifestKeys = []string{"name", "version", "protocol", "about", "kinds", "command", "transport", "start_timeout", "build", "files"}
+
+// Text is the manifest as TOML, as [ParseManifest] reads it.
+func (m Manifest) Text() []byte {
+	t := manifestText{Name: m.Name, Version: m.Version, Protocol: m.Protocol, About: m.About, Kinds: m.Kinds, Command: m.Command, Transport: m.Transport, Build: m.Build, Files: map[string]any{}}
+	if m.StartTimeout > 0 {
+		t.StartTimeout = m.StartTimeout.String()
+	}
+	for name, sum := range m.Files {
+		t.Files[name] = sum
+	}
+	var b bytes.Buffer
+	if err := toml.NewEncoder(&b).Encode(t); err != nil {
+		panic(err) // texts always have a form
+	}
+	return b.Bytes()
+}
 
 // ParseManifest reads a manifest strictly: an unknown key, a missing one or a path that leaves the folder is an error.
 func ParseManifest(text []byte) (Manifest, error) {
@@ -114,7 +131,7 @@ func ParseManifest(text []byte) (Manifest, error) {
 		}
 		return fail("unknown key %q; there are %s", key.String(), strings.Join(manifestKeys, ", "))
 	}
-	for _, key := range []string{"name", "version", "protocol", "kinds", "command", "transport"} {
+	for _, key := range []string{"name", "version", "protocol", "kinds", "command"} {
 		if !meta.IsDefined(key) {
 			return fail("%s is missing", key)
 		}
@@ -168,8 +185,10 @@ func (m Manifest) check() error {
 			return fmt.Errorf("kinds names %q twice", kind)
 		}
 	}
-	if err := oneOf("transport", m.Transport, TransportGRPC, TransportFrames); err != nil {
-		return err
+	if m.Transport != "" {
+		if err := oneOf("transport", m.Transport, TransportGRPC, TransportFrames); err != nil {
+			return err
+		}
 	}
 	for _, words := range []struct{ key, text string }{{"about", m.About}, {"build", m.Build}} {
 		if err := plainText(words.key, words.text, 1000); err != nil {
