@@ -87,6 +87,9 @@ func run(arguments []string, stdout, stderr io.Writer) (passed bool, err error) 
 	if err != nil {
 		return false, err
 	}
+	if err := os.Setenv("UNET_WEIGHTS", filepath.Join(root, "score", "network", "testdata", "unet.f32")); err != nil {
+		return false, err
+	}
 	temporary, err := os.MkdirTemp("", "compare")
 	if err != nil {
 		return false, err

@@ -28,10 +28,11 @@ type work struct {
 	variant, precision string
 	once               func(seed uint64) error // what is measured
 	check              func() (float64, error) // a figure of the last result that says that the work was done
+	count              int                     // of units of work in a call, 0 for one
 }
 
 func main() {
-	workload := flag.String("workload", "donut", "donut, mlp-train or mlp-sample")
+	workload := flag.String("workload", "donut", "donut, mlp-train, mlp-sample, unet-train, unet-forward10, unet-forward100 or unet-sample")
 	name := flag.String("density", "text", "of the donut: text or builtin")
 	backend := flag.String("backend", "", "generic, avx2 or avx512 (default: the machine's fastest)")
 	workers := flag.Int("workers", 0, "workers (default 1 for mlp-train, 2 for mlp-sample, all cores for donut)")
@@ -67,8 +68,16 @@ func measure(workload, name, backend string, workers, repeats int, cold bool) er
 		w, err = training(workers)
 	case "mlp-sample":
 		w, err = sampling(workers)
+	case "unet-train":
+		w, err = unetTraining(workers)
+	case "unet-forward10":
+		w, err = unetForward(10, workers)
+	case "unet-forward100":
+		w, err = unetForward(100, workers)
+	case "unet-sample":
+		w, err = unetSampling(workers)
 	default:
-		err = fmt.Errorf("workload %q: donut, mlp-train or mlp-sample", workload)
+		err = fmt.Errorf("workload %q: donut, mlp-train, mlp-sample, unet-train, unet-forward10, unet-forward100 or unet-sample", workload)
 	}
 	if err != nil {
 		return err
@@ -82,7 +91,7 @@ func measure(workload, name, backend string, workers, repeats int, cold bool) er
 		if err := w.once(uint64(repeat)); err != nil {
 			return err
 		}
-		seconds := time.Since(start).Seconds()
+		seconds := time.Since(start).Seconds() / float64(max(1, w.count))
 		if repeat == 0 && !cold {
 			continue // warm-up
 		}
