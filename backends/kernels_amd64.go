@@ -4636,6 +4636,12 @@ func transposeAVX2Kernel(job *denseJob)
 func columnSumsAVX2Kernel(job *denseJob)
 
 //go:noescape
+func convolveAVX2Kernel(job *convolveJob)
+
+//go:noescape
+func convolveGradientAVX2Kernel(job *gradientJob)
+
+//go:noescape
 func narrowAVX2Kernel(dst *float32, src *float64, n int)
 
 //go:noescape
@@ -4999,6 +5005,12 @@ func transposeAVX512Kernel(job *denseJob)
 
 //go:noescape
 func columnSumsAVX512Kernel(job *denseJob)
+
+//go:noescape
+func convolveAVX512Kernel(job *convolveJob)
+
+//go:noescape
+func convolveGradientAVX512Kernel(job *gradientJob)
 
 //go:noescape
 func narrowAVX512Kernel(dst *float32, src *float64, n int)

@@ -46,10 +46,13 @@ const (
 func dense(ctx *build.Context, m *machine) (stubs string) {
 	d := &denseEmitter{emitter: &emitter{Context: ctx, machine: m}}
 	for _, k := range []struct {
-		name string
-		body func()
-	}{{"dense", d.products}, {"denseThin", d.thin}, {"transpose", d.transpose}, {"columnSums", d.sums}} {
-		stubs += d.begin(k.name)
+		name, job string
+		body      func()
+	}{
+		{"dense", "denseJob", d.products}, {"denseThin", "denseJob", d.thin}, {"transpose", "denseJob", d.transpose}, {"columnSums", "denseJob", d.sums},
+		{"convolve", "convolveJob", d.convolve}, {"convolveGradient", "gradientJob", d.gradient},
+	} {
+		stubs += d.begin(k.name, k.job)
 		k.body()
 	}
 	return stubs + d.convert("narrow", "float64", "float32") + d.convert("widen", "float32", "float64")
@@ -60,13 +63,13 @@ type denseEmitter struct {
 	labels int
 }
 
-// begin starts a function of one pointer to a job, which it keeps in a register.
-func (d *denseEmitter) begin(name string) (stub string) {
+// begin starts a function of one pointer to a job of a type, which it keeps in a register.
+func (d *denseEmitter) begin(name, typ string) (stub string) {
 	d.Function(name + d.name + "Kernel")
 	d.Attributes(attr.NOSPLIT)
 	d.SignatureExpr("func(job *byte)")
 	d.Load(d.Param("job"), job)
-	return fmt.Sprintf("\n//go:noescape\nfunc %s%sKernel(job *denseJob)\n", name, d.name)
+	return fmt.Sprintf("\n//go:noescape\nfunc %s%sKernel(job *%s)\n", name, d.name, typ)
 }
 
 func (d *denseEmitter) end() {
