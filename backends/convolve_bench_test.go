@@ -1,0 +1,112 @@
+package backends_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/scorefield/infer/backends"
+)
+
+// layer is a convolution of a batch of images, image by image.
+type layer struct {
+	window        backends.Window
+	inputs        int
+	outputs, size int // of the result
+	batch         int
+}
+
+var (
+	plain   = backends.Window{Size: 3, Step: 1, Up: 1, Before: 1}
+	down    = backends.Window{Size: 3, Step: 2, Up: 1, Before: 0}
+	up      = backends.Window{Size: 3, Step: 1, Up: 2, Before: 2}
+	oneTap  = backends.Window{Size: 1, Step: 1, Up: 1, Before: 0}
+	columns = map[backends.Window]string{plain: "3x3", down: "step2", up: "up2", oneTap: "1x1"}
+)
+
+// layers are those of the tutorial's U-Net, then of larger networks.
+func layers() (list []layer) {
+	for _, s := range [][3]int{{16, 16, 28}, {32, 16, 28}, {16, 32, 14}, {64, 32, 14}, {32, 32, 14}, {32, 64, 7}, {64, 64, 7}} {
+		list = append(list, layer{plain, s[0], s[1], s[2], 10})
+	}
+	return append(list,
+		layer{plain, 2, 16, 28, 10}, layer{oneTap, 16, 16, 28, 10}, layer{up, 32, 16, 28, 10}, layer{up, 64, 32, 14, 10},
+		layer{plain, 32, 32, 28, 10}, layer{plain, 64, 64, 14, 10}, layer{plain, 96, 96, 7, 10}, layer{plain, 128, 128, 7, 10}, layer{plain, 48, 48, 14, 10}, layer{plain, 64, 64, 16, 10},
+		layer{down, 32, 64, 14, 10}, layer{plain, 32, 32, 32, 10},
+	)
+}
+
+func (l layer) String() string {
+	return fmt.Sprintf("%s/%d-%d@%d", columns[l.window], l.inputs, l.outputs, l.size)
+}
+
+// products counts the multiply-adds of an image whose taps lie inside.
+func (l layer) products(inputSize int) float64 {
+	taps := 0
+	for o := range l.size {
+		for k := range l.window.Size {
+			if i := o*l.window.Step + k - l.window.Before; i >= 0 && i%l.window.Up == 0 && i/l.window.Up < inputSize {
+				taps++
+			}
+		}
+	}
+	return float64(taps * taps * l.inputs * l.outputs)
+}
+
+// BenchmarkConvolve says what share of the peak of multiply-adds, measured right before, each layer reaches. Only
+// multiply-adds of taps inside the image count.
+func BenchmarkConvolve(b *testing.B) {
+	for _, t := range backends.Available() {
+		for _, l := range layers() {
+			size := l.size * l.window.Step / l.window.Up
+			var x, y []backends.Image
+			for range l.batch {
+				x, y = append(x, image(size, size, l.inputs)), append(y, image(l.size, l.size, l.outputs))
+			}
+			weights := l.window.Size * l.window.Size * l.inputs * l.outputs
+			w, dw, bias, flipped := aligned(weights), aligned(weights), aligned(l.outputs), aligned(weights/l.inputs*((l.inputs+15)&^15))
+			t.F32.FlipWeights(flipped, w, l.window.Size, l.inputs, l.outputs)
+			for _, c := range []struct {
+				name string
+				run  func(i int)
+			}{
+				{"forward", func(i int) { t.F32.Convolve(y[i], x[i], w, bias, l.window) }},
+				{"inputs", func(i int) { t.F32.Convolve(x[i], y[i], flipped, nil, l.window.Transposed()) }},
+				{"weights", func(i int) { t.F32.ConvolveGradient(dw, x[i], y[i], l.window) }},
+			} {
+				if c.name == "inputs" && l.inputs%backends.DenseWidth != 0 {
+					continue
+				}
+				b.Run(fmt.Sprintf("%s/%s/%s", t.Name, l, c.name), func(b *testing.B) {
+					clear(dw)
+					run := func() {
+						for i := range l.batch {
+							c.run(i)
+						}
+					}
+					peak := 2 * backends.Peak(t, 10*time.Millisecond)
+					ns := shortest(30*time.Millisecond, run) / float64(l.batch)
+					for b.Loop() {
+						run()
+					}
+					b.ReportMetric(ns, "ns/image")
+					if peak > 0 {
+						b.ReportMetric(2*l.products(size)/ns*1e9/peak, "peak")
+					}
+				})
+			}
+		}
+	}
+}
+
+// shortest is the nanoseconds of the fastest call in some time.
+func shortest(d time.Duration, run func()) float64 {
+	run()
+	least := time.Duration(1 << 60)
+	for end := time.Now().Add(d); time.Now().Before(end); {
+		began := time.Now()
+		run()
+		least = min(least, time.Since(began))
+	}
+	return float64(least.Nanoseconds())
+}
