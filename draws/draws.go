@@ -41,6 +41,9 @@ type Table struct {
 	// Names of the coordinates, dim of them. In a table to be written nil stands for x0, x1, ...
 	Names  []string
 	Points *lanes.Block
+	// Shape is that of a point which is an array, an image for example: its axes' lengths, whose product is dim. nil for a
+	// vector. npz and npy files hold it; a reader finds it in an array of several axes that it takes.
+	Shape []int
 	// LogProb is log p of each point, nil if unknown. It is -Inf at a point out of the support.
 	LogProb []float64
 	// Meta is the configuration of the run as JSON, nil if unknown.
@@ -86,6 +89,18 @@ func checkWritable(suffix string, t *Table) error {
 	if t.Points == nil || t.Points.Len() == 0 || t.Points.Dim() == 0 {
 		return errors.New("a table without points cannot be written")
 	}
+	if t.Shape != nil {
+		size := 1
+		for _, n := range t.Shape {
+			if n < 1 || n > t.Points.Dim() {
+				return fmt.Errorf("points of shape %v and %d coordinates: the product of the one is the other", t.Shape, t.Points.Dim())
+			}
+			size *= n
+		}
+		if size != t.Points.Dim() {
+			return fmt.Errorf("points of shape %v and %d coordinates: the product of the one is the other", t.Shape, t.Points.Dim())
+		}
+	}
 	if t.LogProb != nil && len(t.LogProb) != t.Points.Len() {
 		return fmt.Errorf("%d values of log p for %d points: one each is needed, or none", len(t.LogProb), t.Points.Len())
 	}
@@ -99,6 +114,18 @@ func checkWritable(suffix string, t *Table) error {
 		return fmt.Errorf("%d names for %d coordinates: one each is needed, or none", len(t.Names), t.Points.Dim())
 	}
 	return checkNames(t.Names, t.LogProb)
+}
+
+// shape is that of the array of points as Python prints it.
+func (t *Table) shape() string {
+	if t.Shape == nil {
+		return fmt.Sprintf("(%d, %d)", t.Points.Len(), t.Points.Dim())
+	}
+	text := fmt.Sprintf("(%d", t.Points.Len())
+	for _, n := range t.Shape {
+		text += fmt.Sprintf(", %d", n)
+	}
+	return text + ")"
 }
 
 // isMeta says whether a text can be a configuration: JSON, all of it characters, so that every format holds it unchanged.

@@ -61,8 +61,12 @@ func fuzzRead(f *testing.F, suffix string, seeds ...[]byte) {
 			if table.Points.Len()*table.Points.Dim() > 1000 {
 				continue
 			}
+			pointAxes := 0
+			if table.Shape != nil {
+				pointAxes = 1
+			}
 			for _, suffix := range []string{".npz", ".csv"} {
-				sameBits(t, suffix, decoded(t, encoded(t, suffix, table), draws.Options{AllowNonFinite: true}), table)
+				sameBits(t, suffix, decoded(t, encoded(t, suffix, table), draws.Options{AllowNonFinite: true, PointAxes: pointAxes}), table)
 			}
 		}
 	})

@@ -36,7 +36,13 @@ func readNPY(r io.Reader, size int64, budget uint64, options Options) (Table, er
 	if err := h.scatter(r, block, axes); err != nil {
 		return Table{}, err
 	}
-	return Table{Names: defaultNames(block.Dim()), Points: block}, nil
+	t := Table{Names: defaultNames(block.Dim()), Points: block}
+	if len(h.shape)-axes > 1 {
+		for _, n := range h.shape[axes:] {
+			t.Shape = append(t.Shape, int(n))
+		}
+	}
+	return t, nil
 }
 
 // axis is an axis of an array while it is read: how long it is, how far apart in the block two neighbours
@@ -233,7 +239,7 @@ func npyHead(descr, shape string) []byte {
 // encodeNPY writes the points, in C order.
 func encodeNPY(w io.Writer, t Table) error {
 	n, dim := t.Points.Len(), t.Points.Dim()
-	if _, err := w.Write(npyHead("<f8", fmt.Sprintf("(%d, %d)", n, dim))); err != nil {
+	if _, err := w.Write(npyHead("<f8", t.shape())); err != nil {
 		return err
 	}
 	return writePoints(w, t.Points, make([]byte, 0, 8*min(n*dim, chunk)))

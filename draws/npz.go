@@ -54,6 +54,9 @@ func readNPZ(r io.ReaderAt, size int64, options Options) (Table, error) {
 		return Table{}, errors.New("the zip archive holds no npy array")
 	case ours:
 		chosen = pointsArray
+		if members[metaArray] != nil && options.PointAxes == 0 {
+			options.PointAxes = 1 // a configuration stands beside points of one run: their other axes are those of a point
+		}
 	case chosen == "" && len(names) == 1:
 		chosen = names[0]
 	case chosen == "":
@@ -240,7 +243,7 @@ func readText(r io.Reader, size int64, budget uint64, _ Options) ([]string, erro
 func encodeNPZ(w io.Writer, t Table) error {
 	archive := zip.NewWriter(w)
 	n, dim := t.Points.Len(), t.Points.Dim()
-	err := addArray(archive, pointsArray, "<f8", fmt.Sprintf("(%d, %d)", n, dim), 8*int64(n)*int64(dim), func(w io.Writer) error {
+	err := addArray(archive, pointsArray, "<f8", t.shape(), 8*int64(n)*int64(dim), func(w io.Writer) error {
 		return writePoints(w, t.Points, make([]byte, 0, 8*min(n*dim, chunk)))
 	})
 	if err == nil && t.LogProb != nil {

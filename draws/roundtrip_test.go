@@ -103,6 +103,39 @@ func TestEveryFormatGivesBackTheBits(t *testing.T) {
 	}
 }
 
+// Images keep their rows and columns. Beside a configuration a reader knows that they are no rows of points; else it asks.
+func TestPointsKeepTheirShape(t *testing.T) {
+	table := randomTable(5, 12, 3)
+	table.Shape, table.LogProb, table.Meta = []int{4, 3}, nil, []byte(`{"seed":1}`)
+	for _, suffix := range []string{".npz", ".npy"} {
+		data := encoded(t, suffix, table)
+		if !bytes.Contains(data, []byte("'shape': (5, 4, 3)")) {
+			t.Errorf("%s: no shape (5, 4, 3)", suffix)
+		}
+		options := draws.Options{}
+		if suffix == ".npy" {
+			options.PointAxes = 1
+		}
+		got := decoded(t, data, options)
+		if fmt.Sprint(got.Shape) != "[4 3]" {
+			t.Errorf("%s: points of shape %v", suffix, got.Shape)
+		}
+		for i := range 5 {
+			for j := range 12 {
+				if a, b := got.Points.Row(j)[i], table.Points.Row(j)[i]; math.Float64bits(a) != math.Float64bits(b) {
+					t.Fatalf("%s: coordinate %d of point %d is %v, was %v", suffix, j, i, a, b)
+				}
+			}
+		}
+	}
+	for _, shape := range [][]int{{4, 4}, {12, 0}, {-4, -3}, {1 << 62, 4}} {
+		table.Shape = shape
+		if err := draws.Encode(new(bytes.Buffer), ".npy", table); err == nil || !strings.Contains(err.Error(), "points of shape") {
+			t.Errorf("shape %v: %v", shape, err)
+		}
+	}
+}
+
 func TestConfigurationIsOneLine(t *testing.T) {
 	table := randomTable(2, 1, 1)
 	table.Meta = []byte("{\n  \"seed\": 1\n}\n")
