@@ -110,10 +110,10 @@ func (t *along) fits(j, size int) bool {
 // tiles are the vectors and the largest number of pixels of a tile, for a row of pixels and so many channels.
 func tiles(pixels, channels int, wide bool) (vectors, most int) {
 	switch {
-	case !wide && (pixels <= 6 || pixels%6 == 0):
-		return 2, 6
+	case !wide && pixels == 7:
+		return 2, 7
 	case !wide:
-		return 1, 14
+		return 2, 6
 	case channels >= 32:
 		return 2, 14
 	}

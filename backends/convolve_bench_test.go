@@ -2,18 +2,18 @@ package backends_test
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/scorefield/infer/backends"
 )
 
-// layer is a convolution of a batch of images, image by image.
+// layer is a convolution of images.
 type layer struct {
 	window        backends.Window
 	inputs        int
 	outputs, size int // of the result
-	batch         int
 }
 
 var (
@@ -27,12 +27,12 @@ var (
 // layers are those of the tutorial's U-Net, then of larger networks.
 func layers() (list []layer) {
 	for _, s := range [][3]int{{16, 16, 28}, {32, 16, 28}, {16, 32, 14}, {64, 32, 14}, {32, 32, 14}, {32, 64, 7}, {64, 64, 7}} {
-		list = append(list, layer{plain, s[0], s[1], s[2], 10})
+		list = append(list, layer{plain, s[0], s[1], s[2]})
 	}
 	return append(list,
-		layer{plain, 2, 16, 28, 10}, layer{oneTap, 16, 16, 28, 10}, layer{up, 32, 16, 28, 10}, layer{up, 64, 32, 14, 10},
-		layer{plain, 32, 32, 28, 10}, layer{plain, 64, 64, 14, 10}, layer{plain, 96, 96, 7, 10}, layer{plain, 128, 128, 7, 10}, layer{plain, 48, 48, 14, 10}, layer{plain, 64, 64, 16, 10},
-		layer{down, 32, 64, 14, 10}, layer{plain, 32, 32, 32, 10},
+		layer{plain, 2, 16, 28}, layer{oneTap, 16, 16, 28}, layer{up, 32, 16, 28}, layer{up, 64, 32, 14},
+		layer{plain, 32, 32, 28}, layer{plain, 64, 64, 14}, layer{plain, 96, 96, 7}, layer{plain, 128, 128, 7}, layer{plain, 48, 48, 14}, layer{plain, 64, 64, 16},
+		layer{down, 32, 64, 14}, layer{plain, 32, 32, 32},
 	)
 }
 
@@ -53,49 +53,73 @@ func (l layer) products(inputSize int) float64 {
 	return float64(taps * taps * l.inputs * l.outputs)
 }
 
-// BenchmarkConvolve says what share of the peak of multiply-adds, measured right before, each layer reaches. Only
-// multiply-adds of taps inside the image count.
+// BenchmarkConvolve says what share of the peak of multiply-adds, measured right before, each layer reaches on one core, and
+// on two with a larger batch. Only multiply-adds of taps inside the image count.
 func BenchmarkConvolve(b *testing.B) {
 	for _, t := range backends.Available() {
-		for _, l := range layers() {
-			size := l.size * l.window.Step / l.window.Up
-			var x, y []backends.Image
-			for range l.batch {
-				x, y = append(x, image(size, size, l.inputs)), append(y, image(l.size, l.size, l.outputs))
-			}
-			weights := l.window.Size * l.window.Size * l.inputs * l.outputs
-			w, dw, bias, flipped := aligned(weights), aligned(weights), aligned(l.outputs), aligned(weights/l.inputs*((l.inputs+15)&^15))
-			t.F32.FlipWeights(flipped, w, l.window.Size, l.inputs, l.outputs)
-			for _, c := range []struct {
-				name string
-				run  func(i int)
-			}{
-				{"forward", func(i int) { t.F32.Convolve(y[i], x[i], w, bias, l.window) }},
-				{"inputs", func(i int) { t.F32.Convolve(x[i], y[i], flipped, nil, l.window.Transposed()) }},
-				{"weights", func(i int) { t.F32.ConvolveGradient(dw, x[i], y[i], l.window) }},
-			} {
-				if c.name == "inputs" && l.inputs%backends.DenseWidth != 0 {
-					continue
-				}
-				b.Run(fmt.Sprintf("%s/%s/%s", t.Name, l, c.name), func(b *testing.B) {
-					clear(dw)
-					run := func() {
-						for i := range l.batch {
-							c.run(i)
-						}
-					}
-					peak := 2 * backends.Peak(t, 10*time.Millisecond)
-					ns := shortest(30*time.Millisecond, run) / float64(l.batch)
-					for b.Loop() {
-						run()
-					}
-					b.ReportMetric(ns, "ns/image")
-					if peak > 0 {
-						b.ReportMetric(2*l.products(size)/ns*1e9/peak, "peak")
-					}
-				})
+		for i, l := range layers() {
+			l.benchmark(b, t, 1, 10)
+			if i < 7 && t != &backends.Generic {
+				l.benchmark(b, t, 2, 120)
 			}
 		}
+	}
+}
+
+// benchmark runs a layer on a batch, of which each worker has its part, and weights of its own to add gradients to.
+func (l layer) benchmark(b *testing.B, t *backends.Table, workers, batch int) {
+	size := l.size * l.window.Step / l.window.Up
+	var x, y []backends.Image
+	for range batch {
+		x, y = append(x, image(size, size, l.inputs)), append(y, image(l.size, l.size, l.outputs))
+	}
+	weights := l.window.Size * l.window.Size * l.inputs * l.outputs
+	w, bias, flipped := aligned(weights), aligned(l.outputs), aligned(weights/l.inputs*((l.inputs+15)&^15))
+	t.F32.FlipWeights(flipped, w, l.window.Size, l.inputs, l.outputs)
+	dw := make([][]float32, workers)
+	for i := range dw {
+		dw[i] = aligned(weights)
+	}
+	for _, c := range []struct {
+		name string
+		run  func(worker, i int)
+	}{
+		{"forward", func(_, i int) { t.F32.Convolve(y[i], x[i], w, bias, l.window) }},
+		{"inputs", func(_, i int) { t.F32.Convolve(x[i], y[i], flipped, nil, l.window.Transposed()) }},
+		{"weights", func(worker, i int) { t.F32.ConvolveGradient(dw[worker], x[i], y[i], l.window) }},
+	} {
+		if c.name == "inputs" && l.inputs%backends.DenseWidth != 0 {
+			continue
+		}
+		b.Run(fmt.Sprintf("%s/%d/%s/%s", t.Name, workers, l, c.name), func(b *testing.B) {
+			for i := range dw {
+				clear(dw[i])
+			}
+			run := func() {
+				var others sync.WaitGroup
+				part := batch / workers
+				for worker := 1; worker < workers; worker++ {
+					others.Go(func() {
+						for i := range part {
+							c.run(worker, worker*part+i)
+						}
+					})
+				}
+				for i := range part {
+					c.run(0, i)
+				}
+				others.Wait()
+			}
+			peak := 2 * float64(workers) * backends.Peak(t, 10*time.Millisecond)
+			ns := shortest(30*time.Millisecond, run) / float64(batch)
+			for b.Loop() {
+				run()
+			}
+			b.ReportMetric(ns, "ns/image")
+			if peak > 0 {
+				b.ReportMetric(2*l.products(size)/ns*1e9/peak, "peak")
+			}
+		})
 	}
 }
 

@@ -18,7 +18,7 @@ type tileSize struct{ pixels, vectors int }
 // convolveTiles are all tiles of up to the most pixels, the largest first. The Go side has the same sizes.
 var convolveTiles = map[*machine][]tileSize{
 	avx512: slices.Concat(tilesOf(2, 14), []tileSize{{28, 1}}, tilesOf(1, 14)),
-	avx2:   slices.Concat(tilesOf(2, 6), tilesOf(1, 14)),
+	avx2:   tilesOf(2, 7),
 }
 
 func tilesOf(vectors, most int) (list []tileSize) {
@@ -169,13 +169,17 @@ func (d *denseEmitter) convolveTile(t tileSize) {
 // inner writes the loop over the input channels of a tap, for some pixels of the tile.
 func (d *denseEmitter) inner(t tileSize, from, to int, sum func(i, v int) reg.Register, spare []reg.Register) {
 	stepA := strideA
-	right, repeated := spare[:t.vectors], spare[t.vectors:]
+	held := t.vectors // in registers; others come from memory each time
+	if len(spare) == held {
+		held--
+	}
+	right, repeated := spare[:held], spare[held:]
 	loop := d.label("loop")
 	// The assembler of Go 1.26 never ends on a jump to the padding of a loop, so an instruction stands between.
 	d.MOVQ(field(tileJobInner), counter)
 	d.align()
 	d.Label(loop)
-	for v := range t.vectors {
+	for v := range held {
 		d.op("VMOVUPS", Mem{Base: rightB, Disp: v * d.bytes}, right[v])
 	}
 	for i := from; i < to; i++ {
@@ -188,7 +192,11 @@ func (d *denseEmitter) inner(t tileSize, from, to int, sum func(i, v int) reg.Re
 		one := repeated[i%len(repeated)]
 		d.op("VBROADCASTSS", pixel(i, stepA, 0), one)
 		for v := range t.vectors {
-			d.op("VFMADD231PS", right[v], one, sum(i, v))
+			if v < held {
+				d.op("VFMADD231PS", right[v], one, sum(i, v))
+			} else {
+				d.op("VFMADD231PS", Mem{Base: rightB, Disp: v * d.bytes}, one, sum(i, v))
+			}
 		}
 	}
 	for i := 0; pixelsPerBase*i < to; i++ {
