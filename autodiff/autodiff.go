@@ -53,6 +53,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/scorefield/infer/backends"
 )
 
 // maxElements bounds the elements of a value of one particle, so that a wrong shape is an error and no allocation.
@@ -80,12 +82,13 @@ type node struct {
 	shape   []int // nil for a scalar
 	size    int   // elements: the product of shape
 	args    []int
-	data    []float64 // of a constant: its elements
-	name    string    // of an input or parameter
-	from    int       // of a view: its first element in args[0]
-	indices []int     // of gather and scatter: an element of args[0], or of the result, for each element
-	shared  bool      // the same for all particles
-	summed  bool      // made from a sum over the particles
+	data    []float64       // of a constant: its elements
+	name    string          // of an input or parameter
+	from    int             // of a view: its first element in args[0]; of channels, the first; of a sum over groups, how many
+	window  backends.Window // of a convolution
+	indices []int           // of gather and scatter: an element of args[0], or of the result, for each element
+	shared  bool            // the same for all particles
+	summed  bool            // made from a sum over the particles
 }
 
 // NewGraph returns an empty graph.
@@ -227,6 +230,7 @@ func (g *Graph) find(n node) int {
 	k = appendInts(k, n.args)
 	k = binary.AppendVarint(k, int64(n.from))
 	k = appendInts(k, n.indices)
+	k = append(k, byte(n.window.Size), byte(n.window.Step), byte(n.window.Up), byte(n.window.Before))
 	for _, v := range n.data {
 		k = binary.LittleEndian.AppendUint64(k, math.Float64bits(v))
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+
+	"github.com/scorefield/infer/backends"
 )
 
 // Decode reads what [Encode] wrote, or somebody else in the schema of docs/model-file.md. It is strict: an unknown or
@@ -141,8 +143,9 @@ func (d *decoder) outputs() error {
 type fields struct {
 	name, op             string
 	shape, args, indices []int
+	window               []int
 	data                 []float64
-	from, node           int
+	from, groups, node   int
 }
 
 // fields reads an object that has the given fields, in any order, and no others.
@@ -192,6 +195,10 @@ func (d *decoder) someFields(f *fields) (fieldSet, error) {
 			f.data, err = d.floats()
 		case "from":
 			f.from, err = d.int()
+		case "window":
+			f.window, err = d.ints()
+		case "groups":
+			f.groups, err = d.int()
 		case "node":
 			f.node, err = d.int()
 		default:
@@ -221,8 +228,12 @@ func (d *decoder) node() error {
 	switch op {
 	case opConstant:
 		wanted = append(wanted, "data")
-	case opView:
+	case opView, opChannels:
 		wanted = append(wanted, "from")
+	case opConv, opConvGradient:
+		wanted = append(wanted, "window")
+	case opGroupSum:
+		wanted = append(wanted, "groups")
 	case opGather, opScatter:
 		wanted = append(wanted, "indices")
 	}
@@ -233,6 +244,15 @@ func (d *decoder) node() error {
 		return fmt.Errorf("%v: %w", op, err)
 	}
 	n := node{op: op, data: f.data, from: f.from, indices: f.indices}
+	if op == opGroupSum {
+		n.from = f.groups
+	}
+	if wanted[len(wanted)-1] == "window" {
+		if len(f.window) != 4 {
+			return fmt.Errorf("%v: a window of %d numbers: want 4, size, step, up and before", op, len(f.window))
+		}
+		n.window = backends.Window{Size: f.window[0], Step: f.window[1], Up: f.window[2], Before: f.window[3]}
+	}
 	if len(f.shape) > 0 {
 		n.shape = f.shape
 	}
@@ -264,7 +284,8 @@ func (g *Graph) checkNode(n node) error {
 		}
 		return nil
 	}
-	counts := map[operation][2]int{opDot: {2, 2}, opMatMul: {2, 2}, opConcat: {1, math.MaxInt}, opDense: {2, 3}, opDenseGradient: {2, 2}}
+	counts := map[operation][2]int{opDot: {2, 2}, opMatMul: {2, 2}, opConcat: {1, math.MaxInt}, opDense: {2, 3}, opDenseGradient: {2, 2},
+		opConv: {2, 3}, opConvGradient: {2, 2}, opJoinChannels: {1, math.MaxInt}, opProduct: {2, 2}, opSoftmaxGradient: {2, 2}}
 	count, ok := counts[n.op]
 	if !ok {
 		k := max(1, n.op.arity())
@@ -273,7 +294,7 @@ func (g *Graph) checkNode(n node) error {
 	if len(n.args) < count[0] || len(n.args) > count[1] {
 		return fmt.Errorf("%d operands", len(n.args))
 	}
-	if g.allConstant(n.args...) && n.op != opSumParticles && n.op != opDenseGradient {
+	if g.allConstant(n.args...) && n.op != opSumParticles && n.op != opDenseGradient && !n.op.image() {
 		return fmt.Errorf("all operands are constants: write the constant that it is")
 	}
 	shapes := make([][]int, len(n.args))
@@ -301,6 +322,9 @@ func (g *Graph) inferred(n node, shapes [][]int, size int) ([]int, error) {
 			}
 		}
 		return first, nil
+	}
+	if n.op.image() {
+		return g.inferredImage(n, shapes)
 	}
 	total := product(first)
 	switch n.op {

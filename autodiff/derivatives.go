@@ -1,6 +1,7 @@
 package autodiff
 
 import (
+	"errors"
 	"fmt"
 	"math"
 )
@@ -18,6 +19,9 @@ func (s *sweep) pull(id int, a adjoint) error {
 		s.deliver(id, n.args[1], a.id, with(a.conditions, condition{n.args[0], false}))
 		s.deliver(id, n.args[2], a.id, with(a.conditions, condition{n.args[0], true}))
 		return nil
+	}
+	if n.op.image() {
+		return s.pullImage(n, a)
 	}
 	x := n.args[0]
 	switch n.op {
@@ -87,10 +91,12 @@ func (s *sweep) pull(id int, a adjoint) error {
 	case opDense:
 		s.pullDense(n, a)
 	case opDenseGradient, opSumParticles:
-		return fmt.Errorf("gradient: the gradient of a parameter is a sum over the particles and cannot be differentiated again: differentiate in the inputs first and in the parameters last")
+		return errSummed
 	}
 	return nil
 }
+
+var errSummed = errors.New("gradient: the gradient of a parameter is a sum over the particles and cannot be differentiated again: differentiate in the inputs first and in the parameters last")
 
 // pullDense: dx = df W', dW = x df' and db = df, the last two summed over the particles.
 func (s *sweep) pullDense(n node, a adjoint) {

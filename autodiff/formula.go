@@ -144,10 +144,15 @@ func (g *Graph) encodeNode(b *bytes.Buffer, n *node, number map[int]int) {
 	}
 	fmt.Fprintf(b, ",\"shape\":%s", intsText(n.shape))
 	switch n.op {
-	case opView:
+	case opView, opChannels:
 		fmt.Fprintf(b, ",\"from\":%d", n.from)
 	case opGather, opScatter:
 		fmt.Fprintf(b, ",\"indices\":%s", intsText(n.indices))
+	case opConv, opConvGradient:
+		w := n.window
+		fmt.Fprintf(b, ",\"window\":%s", intsText([]int{w.Size, w.Step, w.Up, w.Before}))
+	case opGroupSum:
+		fmt.Fprintf(b, ",\"groups\":%d", n.from)
 	case opConstant:
 		b.WriteString(",\"data\":[")
 		for i, v := range n.data {

@@ -224,7 +224,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{replace(`"name":"x","shape":[2]`, `"name":"x","shape":[2000000000,2000000000]`), `decode: input "x": shape [2000000000, 2000000000] has more than 1048576 elements for one particle: split the value`},
 		{replace(`"name":"x","shape":[2]`, `"name":"x","shape":[0]`), `decode: input "x": shape [0] has a dimension of 0: every dimension must be at least 1`},
 		{replace(`"name":"x","shape":[2]`, `"name":"x","shape":[1,1,1,1,1,1,1,1,1]`), `decode: input "x": a shape of 9 dimensions: at most 8`},
-		{node(`{"op":"conv","args":[0],"shape":[2]}`), `decode: node 3: unknown operation "conv"`},
+		{node(`{"op":"conv3d","args":[0],"shape":[2]}`), `decode: node 3: unknown operation "conv3d"`},
 		{node(`{"op":"fma","args":[0,0,0],"shape":[2]}`), `decode: node 3: unknown operation "fma"`},
 		{node(`{"op":"input","name":"z","shape":[2]}`), `decode: node 3: unknown operation "input"`},
 		{node(`{"op":"sin","shape":[2]}`), `decode: node 3: sin: no field "args"`},

@@ -82,6 +82,9 @@ func (f *fusion) copy(id int) int {
 		}
 	}
 	if n.op == opSumParticles {
+		if x := f.from.nodes[n.args[0]]; x.op == opSumPixels { // over pixels and particles at once
+			return f.to.make(node{op: opSumParticles, shape: n.shape, args: []int{f.done[x.args[0]]}})
+		}
 		if p, ok := f.product(n.args[0], n); ok && !f.from.isConstant(p[1]) {
 			return f.sumProducts(n, f.done[p[0]], f.done[p[1]])
 		}

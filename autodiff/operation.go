@@ -64,6 +64,23 @@ const (
 	opTranspose // of a matrix
 	opHold      // the operand, as a constant for Gradient
 
+	// Images [height, width, channels], and other values along their last axis.
+	opConv             // args[0] [h, w, ic] with weights args[1] [k, k, ic, oc], from args[2] [oc] on, if there is one
+	opConvGradient     // the gradient at the weights of a convolution of args[0], from that at its result, args[1], summed over the particles
+	opFlip             // weights [k, k, a, b] with taps in the opposite order, [k, k, b, a]
+	opAveragePool      // the mean of each 2 x 2 pixels
+	opUpsample         // each pixel as 2 x 2
+	opBilinear         // twice as large, with neighbours weighted by distance
+	opBilinearGradient // its gradient
+	opJoinChannels     // side by side along the last axis
+	opChannels         // the channels from `from` on
+	opSpreadPixels     // a vector [c] for each pixel
+	opSumPixels        // [c]: the sum over the pixels
+	opGroupSum         // [c] in `from` groups: for each channel the sum over its group
+	opProduct          // of matrices, in float32
+	opSoftmax          // of each row of a matrix
+	opSoftmaxGradient  // at its argument, from args[0], its result, and args[1], the gradient there
+
 	// Networks: products with weights that all particles share, and sums over the particles.
 	opDense         // args[0] [k] times args[1] [k, o], from args[2] [o] on, if there is one
 	opDenseGradient // the sum over the particles of the products of the elements of args[0] and args[1], [k, o]
@@ -81,7 +98,11 @@ var operationNames = [...]string{
 	opFMA: "fma", opWhere: "where",
 	opSum: "sum", opDot: "dot", opMaxElement: "maxElement", opMatMul: "matMul",
 	opView: "view", opConcat: "concat", opGather: "gather", opScatter: "scatter", opTranspose: "transpose", opHold: "hold",
-	opDense: "dense", opDenseGradient: "denseGradient", opSumParticles: "sumParticles", opSumProducts: "sumProducts",
+	opConv: "conv", opConvGradient: "convGradient", opFlip: "flip", opAveragePool: "averagePool", opUpsample: "upsample",
+	opBilinear: "bilinear", opBilinearGradient: "bilinearGradient", opJoinChannels: "concatChannels", opChannels: "sliceChannels",
+	opSpreadPixels: "spreadPixels", opSumPixels: "sumPixels", opGroupSum: "groupSum", opProduct: "product", opSoftmax: "softmax",
+	opSoftmaxGradient: "softmaxGradient",
+	opDense:           "dense", opDenseGradient: "denseGradient", opSumParticles: "sumParticles", opSumProducts: "sumProducts",
 }
 
 func (op operation) String() string { return operationNames[op] }
@@ -98,6 +119,9 @@ func (op operation) arity() int {
 	}
 	return 0
 }
+
+// image tells whether an operation is one of images, which run by rows only.
+func (op operation) image() bool { return op >= opConv && op <= opSoftmaxGradient }
 
 // truth tells whether results are only ever 1 and 0.
 func (op operation) truth() bool { return op == opLess || op == opLessEqual || op == opEqual }

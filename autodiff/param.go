@@ -61,7 +61,7 @@ func (g *Graph) sharing(n node) (shared, summed bool) {
 	switch n.op {
 	case opSumParticles, opSumProducts:
 		return true, true
-	case opDenseGradient: // of one product only, if both operands are shared
+	case opDenseGradient, opConvGradient: // of one product only, if both operands are shared
 		return true, summed || !shared
 	}
 	return shared, summed

@@ -48,9 +48,9 @@ func evaluateRows(t testing.TB, rows int, outputs []Value, given map[int][]float
 				if data := given[id]; data != nil {
 					copy(out, data[r*n.size:])
 				}
-			case n.op == opSumParticles || n.op == opDenseGradient:
+			case n.op == opSumParticles || n.op == opDenseGradient || n.op == opConvGradient:
 				particles := rows
-				if n.op == opDenseGradient && g.nodes[n.args[0]].shared && g.nodes[n.args[1]].shared {
+				if n.op != opSumParticles && g.nodes[n.args[0]].shared && g.nodes[n.args[1]].shared {
 					particles = 1
 				}
 				out = make([]float64, n.size)
@@ -82,6 +82,9 @@ func plain(g *Graph, n *node, values [][]float64) []float64 {
 			return v[0]
 		}
 		return v[i]
+	}
+	if n.op.image() {
+		return plainImage(g, n, values)
 	}
 	out := make([]float64, n.size)
 	switch n.op {

@@ -45,7 +45,9 @@ func (r request) check() (*Graph, []int, error) {
 			return nil, nil, fmt.Errorf("compile: the outputs need %v: use CompileRows, which takes parameters", Value{g, id})
 		case op == opParam && !given[id]:
 			return nil, nil, fmt.Errorf("%s: the outputs need %v, which is not among the params: add it", r.operation, Value{g, id})
-		case r.operation == "compile" && (op == opSumParticles || op == opDenseGradient):
+		case r.operation == "compile" && op.image() && op != opConvGradient:
+			return nil, nil, fmt.Errorf("compile: the outputs need %v, an operation on images: use CompileRows, which computes them", Value{g, id})
+		case r.operation == "compile" && (op == opSumParticles || op == opDenseGradient || op == opConvGradient):
 			return nil, nil, fmt.Errorf("compile: the outputs need a sum over the particles, the gradient of a parameter: use CompileRows, which computes it")
 		}
 	}

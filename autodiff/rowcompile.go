@@ -33,6 +33,7 @@ func CompileRows(outputs, inputs, params []Value) (*RowProgram, error) {
 	c := &rowCompiler{
 		Graph: h, places: map[int]rowPlace{}, matrices: map[int]rowPlace{}, homes: map[int]rowPlace{},
 		copies: map[copyKey]rowPlace{}, vectors: map[int]rowPlace{}, turned: map[int]rowPlace{}, p: &RowProgram{},
+		images: map[int]rowImage{}, slots: map[int]rowSlot{},
 	}
 	given := len(inputs)
 	return c.compile(fused[len(roots):], fused[:given], fused[given:len(roots)]), nil
@@ -60,8 +61,11 @@ type rowCompiler struct {
 	vectors  map[int]rowPlace     // of shared vectors, as whole vectors
 	homes    map[int]rowPlace     // where nodes are to be computed: outputs
 	copies   map[copyKey]rowPlace // of nodes, in another stride
+	images   map[int]rowImage     // of nodes whose pixels do not lie side by side
+	slots    map[int]rowSlot      // where nodes are to be computed: in those that they are joined to
 	uses     []int                // of nodes by other nodes and outputs
 	buffers  []rowBuffer
+	pixels   bool // there are images: they are worked through one by one
 }
 
 func (c *rowCompiler) compile(outputs, inputs, params []int) *RowProgram {
@@ -102,6 +106,7 @@ func (c *rowCompiler) compile(outputs, inputs, params []int) *RowProgram {
 			}
 		}
 	}
+	c.findSlots(needed)
 	absorbed := c.absorb(needed)
 	for id := range needed {
 		if needed[id] && !absorbed[id] {
@@ -130,8 +135,8 @@ func (c *rowCompiler) computed(id int) bool {
 // phase is when a node is computed.
 func (c *rowCompiler) phase(id int) int {
 	n := c.nodes[id]
-	if n.op == opDenseGradient || n.op == opSumParticles || n.op == opSumProducts {
-		own := n.op != opDenseGradient // a sum of shared values, for each particle
+	if n.op == opDenseGradient || n.op == opConvGradient || n.op == opSumParticles || n.op == opSumProducts {
+		own := n.op != opDenseGradient && n.op != opConvGradient // a sum of shared values, for each particle
 		for _, a := range n.args {
 			own = own || !c.nodes[a].shared
 		}
@@ -196,6 +201,12 @@ func (c *rowCompiler) place(id int) rowPlace {
 		return p
 	}
 	n := c.nodes[id]
+	if m, ok := c.images[id]; ok {
+		p := c.home(id)
+		c.copyPixels(c.moment(id), rowImage{p, n.shape[len(n.shape)-1]}, m, n.shape)
+		c.places[id] = p
+		return p
+	}
 	switch {
 	case n.op == opConstant:
 		p := rowPlace{arrayConstants, len(c.p.constants), 0}
@@ -224,13 +235,14 @@ func (c *rowCompiler) place(id int) rowPlace {
 	if h, ok := c.homes[id]; ok {
 		p = h
 	}
+	rows, columns := flattened(n.shape)
 	if turned, ok := c.turned[id]; ok {
 		c.add(c.moment(id), rowInstruction{kind: rowTranspose, inner: n.shape[1], n: n.shape[0],
 			dst: rowPlace{p.array, p.at, n.shape[1]}, a: rowOperand{rowPlace: turned}})
 		c.places[id] = p
 		return p
 	}
-	c.copyMatrix(c.moment(id), rowPlace{p.array, p.at, n.shape[1]}, m, n.shape)
+	c.copyMatrix(c.moment(id), rowPlace{p.array, p.at, columns}, m, rows, columns)
 	c.places[id] = p
 	return p
 }
@@ -243,9 +255,15 @@ func (c *rowCompiler) moment(id int) int {
 	return c.phase(id)
 }
 
+// flattened is the rows and columns of weights: a row for each input, or input and tap.
+func flattened(shape []int) (rows, columns int) {
+	last := len(shape) - 1
+	return product(shape[:last]), shape[last]
+}
+
 // copyMatrix copies the rows of a shared matrix between strides.
-func (c *rowCompiler) copyMatrix(phase int, dst, from rowPlace, shape []int) {
-	c.add(phase, rowInstruction{kind: rowCopy, rows: shape[0], n: shape[1], dst: dst, a: rowOperand{rowPlace: from}})
+func (c *rowCompiler) copyMatrix(phase int, dst, from rowPlace, rows, columns int) {
+	c.add(phase, rowInstruction{kind: rowCopy, rows: rows, n: columns, dst: dst, a: rowOperand{rowPlace: from}})
 }
 
 // transposeInto writes a transposed shared matrix.
@@ -260,13 +278,13 @@ func (c *rowCompiler) transposeInto(dst rowPlace, id int) {
 	c.add(c.moment(id), rowInstruction{kind: rowTranspose, inner: shape[0], n: shape[1], dst: dst, a: rowOperand{rowPlace: from}})
 }
 
-// matrix is a shared matrix as rows of whole vectors.
+// matrix is a shared matrix, or weights of a convolution, as rows of whole vectors.
 func (c *rowCompiler) matrix(id int) rowPlace {
 	if m, ok := c.matrices[id]; ok {
 		return m
 	}
 	n := c.nodes[id]
-	rows, columns := n.shape[0], n.shape[1]
+	rows, columns := flattened(n.shape)
 	m := rowPlace{arrayShared, 0, whole(columns)}
 	switch {
 	case n.op == opTranspose:
@@ -279,7 +297,7 @@ func (c *rowCompiler) matrix(id int) rowPlace {
 		from := c.place(id)
 		from.stride = columns
 		m.at = c.newShared(rows, m.stride).at
-		c.copyMatrix(c.moment(id), m, from, n.shape)
+		c.copyMatrix(c.moment(id), m, from, rows, columns)
 	}
 	c.matrices[id] = m
 	return m
@@ -355,18 +373,21 @@ func (c *rowCompiler) plan() {
 				if reused = c.reusable(in, at); reused >= 0 {
 					b.column = c.buffers[reused].column
 				} else {
-					b.column = m.take(b.stride)
+					b.column = m.take(c.span(b.stride))
 				}
 			}
 		}
 		for _, i := range dying[at] {
 			if i != reused {
-				m.give(span{c.buffers[i].column, c.buffers[i].stride})
+				m.give(span{c.buffers[i].column, c.span(c.buffers[i].stride)})
 			}
 		}
 	}
 	c.p.columns = m.most
 	c.p.piece = pieceFor(m.most)
+	if c.pixels {
+		c.p.piece = 1
+	}
 	c.p.own = c.p.columns * c.p.piece
 	for at := range code {
 		code[at].each(func(q *rowPlace) {
@@ -376,6 +397,14 @@ func (c *rowCompiler) plan() {
 			}
 		})
 	}
+}
+
+// span is the columns of a buffer: whole vectors for images.
+func (c *rowCompiler) span(stride int) int {
+	if c.pixels {
+		return whole(stride)
+	}
+	return stride
 }
 
 // reusable is an operand's buffer that a flat instruction may overwrite, -1 if there is none.

@@ -42,10 +42,15 @@ func (c *rowCompiler) gated(id int) bool {
 
 func (c *rowCompiler) emit(id int) {
 	n := c.nodes[id]
+	if n.op.image() {
+		c.pixels = true
+		c.emitImage(id)
+		return
+	}
 	switch n.op {
 	case opInput, opParam, opConstant:
 	case opView:
-		c.place(id)
+		c.view(id)
 	case opConcat:
 		c.concat(id)
 	case opGather:
@@ -80,6 +85,10 @@ func (c *rowCompiler) emit(id int) {
 	case opDenseGradient:
 		c.denseAdd(id, n.args[0], n.args[1])
 	case opSumParticles:
+		if x := n.args[0]; c.size(x) != n.size {
+			c.sumImages(id)
+			return
+		}
 		c.columnSums(id)
 	case opSumProducts:
 		c.sumProducts(id)

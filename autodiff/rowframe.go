@@ -92,6 +92,10 @@ func (f *rowFrame) run(code []rowInstruction, kernels []kernel32) {
 		case rowTurn:
 			f.turn(in, k.table)
 		default:
+			if in.kind >= rowConvolve {
+				f.image(in, k)
+				continue
+			}
 			f.move(in)
 		}
 	}

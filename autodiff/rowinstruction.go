@@ -28,6 +28,23 @@ const (
 	rowColumnSums                    // rows, summed
 	rowMatMul                        // matrices of m and inner rows times each other
 	rowSumProducts                   // products of rows, summed over the rows
+	rowConvolve                      // an image, convolved with weights
+	rowConvolveThin                  // an image times a vector at each pixel
+	rowConvolveAdd                   // the gradient at weights, summed over the rows
+	rowFlip                          // weights turned around, for the gradient at an image
+	rowCopyPixels                    // the channels of an image
+	rowAveragePool                   // images of another size
+	rowUpsample                      //
+	rowBilinear                      //
+	rowBilinearGradient              //
+	rowSpreadPixels                  // a vector for each pixel
+	rowSumLines                      // the sum over the lines of an image, or of products of two
+	rowSumLinesAdd                   // that, and over the rows
+	rowFoldPixels                    // the sum over the pixels of a line
+	rowGroupSum                      // sums over m groups of numbers, for each number
+	rowProduct                       // matrices in float32
+	rowSoftmax                       // of the rows of a matrix
+	rowSoftmaxGradient               //
 )
 
 // rowPlace is where rows are: numbers of row i begin at number at + i*stride of an array. While a program is compiled, a
@@ -46,6 +63,7 @@ const (
 
 type rowOperand struct {
 	rowPlace
+	pixel int // from pixel to pixel of an image
 	use   rowUse
 	value float32
 }
@@ -63,6 +81,10 @@ type rowInstruction struct {
 	dst     rowPlace
 	a, b, c rowOperand // of a dense one: rows, weights, bias; of a gated one: rows, weights, gate
 	bias    bool
+	pixel   int // of dst, as that of an operand
+	window  backends.Window
+	size    imageSize // of dst
+	from    imageSize // of a
 	indices []int
 }
 
@@ -82,7 +104,12 @@ func (in *rowInstruction) operands() []*rowOperand {
 			return []*rowOperand{&in.a, &in.b, &in.c}
 		}
 		return []*rowOperand{&in.a, &in.b}
-	case rowDenseAdd, rowDenseAddTurned, rowSumProducts, rowMatMul:
+	case rowConvolve, rowConvolveThin:
+		if in.bias {
+			return []*rowOperand{&in.a, &in.b, &in.c}
+		}
+		return []*rowOperand{&in.a, &in.b}
+	case rowDenseAdd, rowDenseAddTurned, rowSumProducts, rowMatMul, rowConvolveAdd, rowProduct, rowSoftmaxGradient:
 		return []*rowOperand{&in.a, &in.b}
 	}
 	return []*rowOperand{&in.a}
@@ -176,6 +203,10 @@ func (in *rowInstruction) text(p *RowProgram) string {
 		name = fmt.Sprintf("transpose[%d, %d]", in.inner, in.n)
 	case rowTurn:
 		name = "turn"
+	default:
+		if in.kind >= rowConvolve {
+			return in.imageText(p)
+		}
 	}
 	text := []string{in.dst.text(p, in.n), "=", name}
 	for _, o := range in.operands() {

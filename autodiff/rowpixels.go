@@ -1,0 +1,288 @@
+package autodiff
+
+import (
+	"fmt"
+
+	"github.com/scorefield/infer/backends"
+)
+
+var windowOne = backends.Window{Size: 1, Step: 1, Up: 1}
+
+// imageText names an instruction of images in a listing.
+func (in *rowInstruction) imageText(p *RowProgram) string {
+	s := fmt.Sprintf("%s = %v", in.dst.text(p, in.n), in.op)
+	if in.window.Size > 0 {
+		s += fmt.Sprint(in.window)
+	}
+	for _, o := range in.operands() {
+		s += " " + o.text(p, 1)
+	}
+	return s
+}
+
+// picture is the image of a place in row r.
+func (f *rowFrame) picture(p *rowPlace, r, pixel int, s imageSize) backends.Image {
+	return backends.Image{
+		Data: f.numbers(p, r, (s.pixels()-1)*pixel+s.channels), Height: s.height, Width: s.width, Channels: s.channels, Stride: pixel,
+	}
+}
+
+// image carries out an instruction of images.
+func (f *rowFrame) image(in *rowInstruction, k *kernel32) {
+	if in.kind == rowConvolveAdd || in.kind == rowSumLinesAdd {
+		if f.first {
+			clear(f.numbers(&in.dst, 0, in.n))
+		}
+	}
+	for r := range f.rows {
+		switch in.kind {
+		case rowConvolve:
+			var bias []float32
+			if in.bias {
+				bias = f.numbers(&in.c.rowPlace, 0, in.size.channels)
+			}
+			taps := in.window.Size * in.window.Size
+			w := f.numbers(&in.b.rowPlace, 0, taps*in.from.channels*in.size.channels)
+			k.table.Convolve(f.picture(&in.dst, r, in.pixel, in.size), f.picture(&in.a.rowPlace, r, in.a.pixel, in.from), w, bias, in.window)
+		case rowConvolveThin:
+			f.convolveThin(in, k.table, r)
+		case rowConvolveAdd:
+			k.table.ConvolveGradient(f.numbers(&in.dst, 0, in.n), f.picture(&in.a.rowPlace, r, in.a.pixel, in.from), f.picture(&in.b.rowPlace, r, in.b.pixel, in.size), in.window)
+		case rowFlip:
+			size, ic, oc := in.m, in.inner, in.n
+			k.table.FlipWeights(f.numbers(&in.dst, 0, size*size*oc*whole(ic)), f.numbers(&in.a.rowPlace, 0, size*size*ic*oc), size, ic, oc)
+		case rowCopyPixels:
+			f.copyPixels(in, r)
+		case rowAveragePool:
+			f.averagePool(in, k.table, r)
+		case rowUpsample:
+			f.upsample(in, r)
+		case rowBilinear, rowBilinearGradient:
+			f.bilinear(in, r)
+		case rowSpreadPixels:
+			c := in.size.channels
+			dst, a := f.numbers(&in.dst, r, in.n), f.numbers(&in.a.rowPlace, r, c)
+			for len(dst) > 0 {
+				copy(dst, a)
+				dst = dst[c:]
+			}
+		case rowSumLines:
+			dst := f.numbers(&in.dst, r, in.n)
+			clear(dst)
+			f.sumLines(in, k.table, dst, r)
+		case rowSumLinesAdd:
+			f.sumLines(in, k.table, f.numbers(&in.dst, 0, in.n), r)
+		case rowFoldPixels:
+			f.foldPixels(in, r)
+		case rowGroupSum:
+			f.groupSum(in, r)
+		case rowProduct:
+			f.product(in, k.table, r)
+		case rowSoftmax:
+			f.softmax(in, k.table, r)
+		case rowSoftmaxGradient:
+			f.softmaxGradient(in, k.table, r)
+		}
+	}
+}
+
+// convolveThin is the convolution of each pixel with the weights of one output.
+func (f *rowFrame) convolveThin(in *rowInstruction, t *backends.Table32, r int) {
+	var bias []float32
+	if in.bias {
+		bias = f.numbers(&in.c.rowPlace, 0, 1)
+	}
+	pixels, c := in.size.pixels(), in.from.channels
+	x := backends.Matrix{Data: f.numbers(&in.a.rowPlace, r, (pixels-1)*in.a.pixel+c), Rows: pixels, Columns: c, Stride: in.a.pixel, Step: 1}
+	w := backends.NewMatrix(1, c, f.numbers(&in.b.rowPlace, 0, c))
+	t.DenseThin(backends.NewMatrix(1, pixels, f.numbers(&in.dst, r, pixels)), x, w, bias)
+}
+
+// copyPixels copies n numbers of each of m pixels.
+func (f *rowFrame) copyPixels(in *rowInstruction, r int) {
+	dst, a := f.numbers(&in.dst, r, (in.m-1)*in.pixel+in.n), f.numbers(&in.a.rowPlace, r, (in.m-1)*in.a.pixel+in.n)
+	switch {
+	case in.pixel == in.n && in.a.pixel == in.n:
+		copy(dst, a)
+	case in.n == 16:
+		for i := range in.m {
+			*(*[16]float32)(dst[i*in.pixel:]) = *(*[16]float32)(a[i*in.a.pixel:])
+		}
+	case in.n == 32:
+		for i := range in.m {
+			*(*[32]float32)(dst[i*in.pixel:]) = *(*[32]float32)(a[i*in.a.pixel:])
+		}
+	case in.n == 1:
+		for i := range in.m {
+			dst[i*in.pixel] = a[i*in.a.pixel]
+		}
+	default:
+		for i := range in.m {
+			copy(dst[i*in.pixel:][:in.n], a[i*in.a.pixel:])
+		}
+	}
+}
+
+// line is a line of pixels.
+func line(m *backends.Image, y int) []float32 {
+	return m.Data[y*m.Width*m.Stride:][:(m.Width-1)*m.Stride+m.Channels]
+}
+
+// averagePool adds one line to the other, then pixels to their neighbours.
+func (f *rowFrame) averagePool(in *rowInstruction, t *backends.Table32, r int) {
+	dst, a := f.picture(&in.dst, r, in.pixel, in.size), f.picture(&in.a.rowPlace, r, in.a.pixel, in.from)
+	for y := range dst.Height {
+		up, down, to := line(&a, 2*y), line(&a, 2*y+1), line(&dst, y)
+		for x := range dst.Width {
+			d := to[x*dst.Stride:][:dst.Channels]
+			i := 2 * x * a.Stride
+			a0, a1 := up[i:][:len(d)], up[i+a.Stride:][:len(d)]
+			b0, b1 := down[i:][:len(d)], down[i+a.Stride:][:len(d)]
+			for c := range d {
+				d[c] = 0.25 * ((a0[c] + b0[c]) + (a1[c] + b1[c]))
+			}
+		}
+	}
+}
+
+// upsample repeats each pixel.
+func (f *rowFrame) upsample(in *rowInstruction, r int) {
+	dst, a := f.picture(&in.dst, r, in.pixel, in.size), f.picture(&in.a.rowPlace, r, in.a.pixel, in.from)
+	for y := range dst.Height {
+		from, to := line(&a, y/2), line(&dst, y)
+		for x := range dst.Width {
+			copy(to[x*dst.Stride:][:dst.Channels], from[x/2*a.Stride:])
+		}
+	}
+}
+
+// neighbours are the two pixels of an axis of n that pixel i of one twice as long is made of: the nearer one, which has
+// weight 3/4, and the other.
+func neighbours(i, n int) (near, far int) {
+	near = i / 2
+	far = near + 2*(i%2) - 1
+	return near, min(max(far, 0), n-1)
+}
+
+// bilinear makes an image twice as large by weights 3/4 and 1/4 along each axis, first from line to line; or brings the
+// gradient of that back.
+func (f *rowFrame) bilinear(in *rowInstruction, r int) {
+	if in.kind == rowBilinearGradient {
+		f.bilinearGradient(in, r)
+		return
+	}
+	dst, a := f.picture(&in.dst, r, in.pixel, in.size), f.picture(&in.a.rowPlace, r, in.a.pixel, in.from)
+	for y := range dst.Height {
+		near, far := neighbours(y, a.Height)
+		up, down, to := line(&a, near), line(&a, far), line(&dst, y)
+		for x := range dst.Width {
+			near, far := neighbours(x, a.Width)
+			near *= a.Stride
+			far *= a.Stride
+			d := to[x*dst.Stride:][:dst.Channels]
+			for c := range d {
+				left := backends.FMA32(0.25, down[near+c], 0.75*up[near+c])
+				right := backends.FMA32(0.25, down[far+c], 0.75*up[far+c])
+				d[c] = backends.FMA32(0.25, right, 0.75*left)
+			}
+		}
+	}
+}
+
+func (f *rowFrame) bilinearGradient(in *rowInstruction, r int) {
+	dst, a := f.picture(&in.dst, r, in.pixel, in.size), f.picture(&in.a.rowPlace, r, in.a.pixel, in.from)
+	clear(f.numbers(&in.dst, r, in.n))
+	for y := range a.Height {
+		near, far := neighbours(y, dst.Height)
+		up, down, from := line(&dst, near), line(&dst, far), line(&a, y)
+		for x := range a.Width {
+			near, far := neighbours(x, dst.Width)
+			near *= dst.Stride
+			far *= dst.Stride
+			for c, v := range from[x*a.Stride:][:a.Channels] {
+				up[near+c] = backends.FMA32(9.0/16, v, up[near+c])
+				up[far+c] = backends.FMA32(3.0/16, v, up[far+c])
+				down[near+c] = backends.FMA32(3.0/16, v, down[near+c])
+				down[far+c] = backends.FMA32(1.0/16, v, down[far+c])
+			}
+		}
+	}
+}
+
+// sumLines adds m lines of n numbers to dst.
+func (f *rowFrame) sumLines(in *rowInstruction, t *backends.Table32, dst []float32, r int) {
+	a := f.numbers(&in.a.rowPlace, r, in.m*in.n)
+	for y := range in.m {
+		t.Add.VV(dst, dst, a[y*in.n:][:in.n])
+	}
+}
+
+// foldPixels adds up the m pixels of a line.
+func (f *rowFrame) foldPixels(in *rowInstruction, r int) {
+	dst, a := f.numbers(&in.dst, r, in.n), f.numbers(&in.a.rowPlace, r, in.m*in.n)
+	copy(dst, a)
+	for x := 1; x < in.m; x++ {
+		for c, v := range a[x*in.n:][:in.n] {
+			dst[c] += v
+		}
+	}
+}
+
+func (f *rowFrame) groupSum(in *rowInstruction, r int) {
+	dst, a := f.numbers(&in.dst, r, in.n), f.numbers(&in.a.rowPlace, r, in.n)
+	size := in.n / in.m
+	for i := 0; i < in.n; i += size {
+		var s float32
+		for _, v := range a[i:][:size] {
+			s += v
+		}
+		for j := range size {
+			dst[i+j] = s
+		}
+	}
+}
+
+// product multiplies matrices [m, inner] and [inner, n/m].
+func (f *rowFrame) product(in *rowInstruction, t *backends.Table32, r int) {
+	columns := in.n / in.m
+	dst, a, b := f.numbers(&in.dst, r, in.n), f.numbers(&in.a.rowPlace, r, in.m*in.inner), f.numbers(&in.b.rowPlace, r, in.inner*columns)
+	for i := range in.m {
+		row := dst[i*columns:][:columns]
+		clear(row)
+		for k, v := range a[i*in.inner:][:in.inner] {
+			for j := range row {
+				row[j] = backends.FMA32(v, b[k*columns+j], row[j])
+			}
+		}
+	}
+}
+
+func (f *rowFrame) softmax(in *rowInstruction, t *backends.Table32, r int) {
+	columns := in.n / in.m
+	dst, a := f.numbers(&in.dst, r, in.n), f.numbers(&in.a.rowPlace, r, in.n)
+	for i := 0; i < in.n; i += columns {
+		row, from := dst[i:][:columns], a[i:][:columns]
+		t.Add.VS(row, from, -largest(from))
+		t.Exp(row, row)
+		var s float32
+		for _, v := range row {
+			s += v
+		}
+		t.Mul.VS(row, row, 1/s)
+	}
+}
+
+func (f *rowFrame) softmaxGradient(in *rowInstruction, t *backends.Table32, r int) {
+	columns := in.n / in.m
+	dst, a, b := f.numbers(&in.dst, r, in.n), f.numbers(&in.a.rowPlace, r, in.n), f.numbers(&in.b.rowPlace, r, in.n)
+	for i := 0; i < in.n; i += columns {
+		row, p, d := dst[i:][:columns], a[i:][:columns], b[i:][:columns]
+		var s float32
+		for j, v := range p {
+			s = backends.FMA32(v, d[j], s)
+		}
+		for j, v := range p {
+			row[j] = v * (d[j] - s)
+		}
+	}
+}
