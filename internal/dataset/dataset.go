@@ -9,7 +9,7 @@
 //
 //   - IDX files, plain or compressed by gzip (in one or several members), of bytes, integers or floats;
 //   - npy arrays of shape (n, height, width), (n, height, width, 1) or (n, height*width), of bytes, integers, bools or floats, in C
-//     or Fortran order;
+//     or Fortran order, and npz archives of one such array, or of x_train, y_train, x_test and y_test; "file.npz:name" chooses;
 //   - a PNG file;
 //
 // and folders: of IDX files by their usual names; of PNG files, sorted by name; of folders of PNG files, each a class.
@@ -21,6 +21,7 @@
 package dataset
 
 import (
+	"archive/zip"
 	"bytes"
 	"compress/gzip"
 	"errors"
@@ -85,7 +86,7 @@ func (d *Images) Block() *lanes.Block {
 	return b
 }
 
-// Read reads the images of a file or a folder. Of a folder with a training and a test set it takes the training set.
+// Read reads the images of a file or a folder. Of one with a training and a test set it takes the training set.
 func Read(path string) (*Images, error) { return read(path, "train", false) }
 
 // ReadSplit reads the images of one part, "train" or "test", of a folder that has both: IDX files that begin with train-, and
@@ -104,6 +105,11 @@ var splits = map[string][]string{"train": {"train", "training"}, "test": {"t10k"
 func read(path, split string, parts bool) (*Images, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
+		if i := strings.LastIndexByte(path, ':'); i > 0 && !parts {
+			if info, err := os.Stat(path[:i]); err == nil && info.Mode().IsRegular() {
+				return named(path, path[:i], info.Size(), path[i+1:])
+			}
+		}
 		return nil, fmt.Errorf("%s: there is no such file or folder: %w", path, fs.ErrNotExist)
 	}
 	if err != nil {
@@ -115,10 +121,8 @@ func read(path, split string, parts bool) (*Images, error) {
 		d, err = readFolder(path, split, parts)
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s is a device or a pipe: give an ordinary file or a folder", path)
-	case parts:
-		return nil, fmt.Errorf("%s is a file: a folder with a training and a test set is needed", path)
 	default:
-		d, err = readFile(path, info.Size())
+		d, err = readFile(path, info.Size(), "", split, parts)
 	}
 	if err != nil {
 		return nil, err
@@ -127,13 +131,37 @@ func read(path, split string, parts bool) (*Images, error) {
 	return d, nil
 }
 
-// readFile reads a file by its content, and the labels beside it.
-func readFile(path string, size int64) (*Images, error) {
+// named reads an array of an archive.
+func named(path, file string, size int64, array string) (*Images, error) {
+	d, err := readFile(file, size, array, "", false)
+	if err != nil {
+		return nil, err
+	}
+	d.Source = path
+	return d, nil
+}
+
+// readFile reads a file by its content, and the labels beside it: of an archive of arrays the one chosen, or that of a part.
+func readFile(path string, size int64, array, split string, parts bool) (*Images, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	head := make([]byte, len(zipMagic))
+	if n, _ := f.ReadAt(head, 0); n == len(head) && string(head) == zipMagic {
+		d, err := decodeNPZ(f, size, array, split)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		return d, nil
+	}
+	switch {
+	case array != "":
+		return nil, fmt.Errorf("%s: array %q was asked for, but only npz files have named arrays", path, array)
+	case parts:
+		return nil, fmt.Errorf("%s is a file: a folder with a training and a test set is needed", path)
+	}
 	d, err := decode(f, size)
 	var labels *labelsError
 	if errors.As(err, &labels) {
@@ -163,11 +191,11 @@ const (
 	gzipMagic = "\x1f\x8b"
 	pngMagic  = "\x89PNG\r\n\x1a\n"
 	npyMagic  = "\x93NUMPY"
+	zipMagic  = "PK\x03\x04"
 )
 
 // foreign are the beginnings of what people try, and what to say.
 var foreign = []struct{ magic, what string }{
-	{"PK\x03\x04", "it is a zip archive, or an npz file: unpack it, and give the folder or the npy file"},
 	{"BZh", "it is compressed by bzip2: decompress it first"},
 	{"\xfd7zXZ", "it is compressed by xz: decompress it first"},
 	{"\x28\xb5\x2f\xfd", "it is compressed by zstd: decompress it first"},
@@ -221,7 +249,7 @@ func decode(r io.ReaderAt, size int64) (*Images, error) {
 	return decodeIDX(r, size)
 }
 
-// IsImages says whether a path is one of images rather than of draws: a folder, a PNG file, an IDX file, compressed by gzip or not, or
+// IsImages says whether a path is one of images rather than of draws: a folder, an npz file with x_train or images, a PNG file, an IDX file, compressed by gzip or not, or
 // an npy array of three or four axes. It looks at no more than the beginning.
 func IsImages(path string) bool {
 	info, err := os.Stat(path)
@@ -244,11 +272,35 @@ func IsImages(path string) bool {
 	switch {
 	case bytes.HasPrefix(head, []byte(pngMagic)):
 		return true
+	case bytes.HasPrefix(head, []byte(zipMagic)):
+		return hasImages(f, info.Size())
 	case bytes.HasPrefix(head, []byte(npyMagic)):
 		a, ok := peek(head)
 		return ok && len(a.shape) > 2
 	}
 	return len(head) >= 4 && head[0] == 0 && head[1] == 0 && idxTypes[head[2]].size > 0 && head[3] >= 1 && head[3] <= mostAxes
+}
+
+// hasImages says whether an archive has an array x_train, or x or a single one of three or four axes.
+func hasImages(r io.ReaderAt, size int64) bool {
+	archive, err := zip.NewReader(r, size)
+	if err != nil {
+		return false
+	}
+	for _, f := range archive.File {
+		if f.Name == "x_train.npy" {
+			return true
+		}
+		if f.Name != "x.npy" && len(archive.File) > 1 {
+			continue
+		}
+		if member, err := f.Open(); err == nil {
+			head, _ := io.ReadAll(io.LimitReader(member, mostHeader))
+			a, ok := peek(head)
+			return ok && len(a.shape) > 2
+		}
+	}
+	return false
 }
 
 // counted writes a number of things, with commas between thousands.

@@ -1,6 +1,7 @@
 package dataset_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"compress/gzip"
 	"encoding/binary"
@@ -8,9 +9,11 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -247,7 +250,7 @@ func TestDamagedIDXFilesAreNamed(t *testing.T) {
 		"gzip-twice":        {zipped(packed), []string{"twice"}},
 		"gzip-of-a-page":    {zipped([]byte("<!DOCTYPE html> not found")), []string{"gzip", "web page"}},
 		"page":              {[]byte("<html>404</html>"), []string{"web page"}},
-		"zip":               {[]byte("PK\x03\x04abc"), []string{"zip"}},
+		"zip":               {[]byte("PK\x03\x04abc"), []string{"zip archive is damaged"}},
 		"jpeg":              {[]byte("\xff\xd8\xff\xe0abc"), []string{"JPEG", "PNG"}},
 		"text":              {[]byte("0,1\n2,3\n"), []string{"magic number", "2051"}},
 		"little-endian":     {[]byte{3, 8, 0, 0, 4, 0, 0, 0}, []string{"magic number is 50855936", "2051"}},
@@ -465,9 +468,7 @@ func TestPicturesOfEveryModeReadTheSame(t *testing.T) {
 
 func TestArraysAreImages(t *testing.T) {
 	head := func(descr, order, shape string) []byte {
-		text := fmt.Sprintf("{'descr': '%s', 'fortran_order': %s, 'shape': %s, }", descr, order, shape)
-		text += strings.Repeat(" ", 117-len(text)) + "\n"
-		return append([]byte("\x93NUMPY\x01\x00\x76\x00"), text...)
+		return bytes.Replace(array(descr, shape, nil), []byte("False"), []byte(order+strings.Repeat(" ", 5-len(order))), 1)
 	}
 	twelve := make([]byte, 12)
 	for i := range twelve {
@@ -519,6 +520,67 @@ func TestArraysAreImages(t *testing.T) {
 	labelled := write(t, map[string][]byte{"images.npy": good["three.npy"], "labels.npy": append(head("<i8", "False", "(3,)"), 2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)})
 	if d := mustRead(t, filepath.Join(labelled, "images.npy")); fmt.Sprint(d.Labels) != "[2 1 0]" {
 		t.Errorf("labels %v", d.Labels)
+	}
+}
+
+// array is an npy file.
+func array(descr, shape string, data []byte) []byte {
+	text := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': %s, }", descr, shape)
+	text += strings.Repeat(" ", 117-len(text)) + "\n"
+	return append(append([]byte("\x93NUMPY\x01\x00\x76\x00"), text...), data...)
+}
+
+// archive is an npz file.
+func archive(t *testing.T, files map[string][]byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		f, err := w.Create(name + ".npy")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Write(files[name]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestArchivesOfArraysAreImages(t *testing.T) {
+	three, two := array("|u1", "(3, 2, 2)", bytesOf(12)), array("|u1", "(2, 2, 2)", bytesOf(8))
+	set := map[string][]byte{"x_train": three, "x_test": two, "y_train": array("|u1", "(3,)", []byte{1, 0, 1}), "y_test": array("|u1", "(2,)", []byte{0, 1})}
+	folder := write(t, map[string][]byte{
+		"set.npz": archive(t, set), "one.npz": archive(t, map[string][]byte{"arr_0": three}), "draws.npz": archive(t, map[string][]byte{"x": array("|u1", "(6, 2)", bytesOf(12))}),
+		"two.npz": archive(t, map[string][]byte{"a": three, "b": two}), "labels.npz": archive(t, map[string][]byte{"x_train": three, "y_train": array("|u1", "(2,)", []byte{0, 1})}),
+	})
+	at := func(name string) string { return filepath.Join(folder, name) }
+	for _, path := range []string{at("set.npz"), at("set.npz") + ":x_train", at("one.npz"), at("two.npz") + ":a"} {
+		d := mustRead(t, path)
+		if d.Count != 3 || d.Height != 2 || d.Width != 2 || (d.Labels != nil) != strings.Contains(path, "set.npz") || len(d.Notes) != 1 {
+			t.Errorf("%s: %+v", path, d)
+		}
+		for i, b := range bytesOf(12) {
+			if d.Pixels[i] != float32(b)/255 {
+				t.Errorf("%s: pixel %d is %v", path, i, d.Pixels[i])
+			}
+		}
+	}
+	if d, err := dataset.ReadSplit(at("set.npz"), "test"); err != nil || d.Count != 2 || fmt.Sprint(d.Labels) != "[0 1]" {
+		t.Errorf("%+v, %v", d, err)
+	}
+	refused(t, at("two.npz"), "a, b", "choose one")
+	refused(t, at("draws.npz"), "(6, 2)", "no square")
+	refused(t, at("labels.npz"), "3 images", "y_train has 2 labels")
+	_, err := dataset.Read("testdata/npy/images_fortran.npy:x")
+	if err == nil || !strings.Contains(err.Error(), "only npz files") {
+		t.Errorf("%v", err)
+	}
+	if !dataset.IsImages(at("set.npz")) || !dataset.IsImages(at("one.npz")) || dataset.IsImages(at("draws.npz")) {
+		t.Error("draws and images are not told apart")
 	}
 }
 

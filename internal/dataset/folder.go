@@ -142,7 +142,7 @@ func (l *listing) readIDX(split string, parts bool) (*Images, error) {
 	if err != nil {
 		return nil, err
 	}
-	return readFile(path, info.Size())
+	return readFile(path, info.Size(), "", split, false)
 }
 
 // readClasses reads folders of images, each a class. Where all are named by numbers, these are the labels; else folders are

@@ -1,10 +1,12 @@
 package dataset
 
 import (
+	"archive/zip"
 	"errors"
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -69,13 +71,64 @@ func decodeNPY(r io.ReaderAt, size int64) (*Images, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Images{Count: t.Points.Len(), Height: height, Width: width, Pixels: make([]float32, t.Points.Len()*t.Points.Dim())}
 	if height*width != t.Points.Dim() {
 		return nil, errors.New("its npy header is written in an unusual way: save the array again")
 	}
 	kind := map[byte]string{'f': "floats", 'i': "integers", 'u': "integers", 'b': "bools"}[a.kind[0]]
+	return ofTable(t, height, width, a.kind == "u1", kind)
+}
+
+// ofTable makes images of points.
+func ofTable(t draws.Table, height, width int, usual bool, kind string) (*Images, error) {
+	d := &Images{Count: t.Points.Len(), Height: height, Width: width, Pixels: make([]float32, t.Points.Len()*t.Points.Dim())}
 	data, stride, pixels := t.Points.Data(), t.Points.Stride(), t.Points.Dim()
-	return d, d.fill(func(i int) float64 { return data[i%pixels*stride+i/pixels] }, a.kind == "u1", kind)
+	return d, d.fill(func(i int) float64 { return data[i%pixels*stride+i/pixels] }, usual, kind)
+}
+
+// decodeNPZ reads images of an archive of arrays: the one chosen, or x_train or x_test, beside which y_train or y_test has their
+// labels, or the only one.
+func decodeNPZ(r io.ReaderAt, size int64, chosen, split string) (*Images, error) {
+	archive, err := zip.NewReader(r, size)
+	if err != nil {
+		return nil, fmt.Errorf("the zip archive is damaged: %w", err)
+	}
+	has := func(name string) bool {
+		return slices.ContainsFunc(archive.File, func(f *zip.File) bool { return f.Name == name+".npy" })
+	}
+	if chosen == "" && has("x_"+split) {
+		chosen = "x_" + split
+	}
+	t, err := draws.Decode(r, size, ".npz", draws.Options{Array: chosen, PointAxes: 1, AllowNonFinite: true})
+	if err != nil {
+		return nil, err
+	}
+	a := array{shape: []uint64{uint64(t.Points.Len())}}
+	for _, n := range t.Shape {
+		a.shape = append(a.shape, uint64(n))
+	}
+	if t.Shape == nil {
+		a.shape = append(a.shape, uint64(t.Points.Dim()))
+	}
+	height, width, err := a.size()
+	if err != nil {
+		return nil, err
+	}
+	d, err := ofTable(t, height, width, false, "numbers")
+	labels, isX := strings.CutPrefix(chosen, "x_")
+	if labels = "y_" + labels; err != nil || !isX || !has(labels) {
+		return d, err
+	}
+	y, err := draws.Decode(r, size, ".npz", draws.Options{Array: labels})
+	if err != nil {
+		return nil, err
+	}
+	if d.Labels, err = labelsOf(y); err != nil {
+		return nil, fmt.Errorf("%s: %w", labels, err)
+	}
+	if len(d.Labels) != d.Count {
+		return nil, fmt.Errorf("%s has %s, and %s has %s: each image has one label", chosen, counted(uint64(d.Count), "image"), labels, counted(uint64(len(d.Labels)), "label"))
+	}
+	return d, nil
 }
 
 // size is the height and the width of the images.
@@ -116,11 +169,17 @@ func decodeNPYLabels(r io.ReaderAt, size int64) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
+	return labelsOf(t)
+}
+
+// labelsOf makes labels of points of one coordinate.
+func labelsOf(t draws.Table) ([]int, error) {
 	if t.Points.Dim() != 1 {
 		return nil, fmt.Errorf("it has %d columns: labels have one", t.Points.Dim())
 	}
 	labels := make([]int, t.Points.Len())
 	for i := range labels {
+		var err error
 		if labels[i], err = label(i, t.Points.Row(0)[i]); err != nil {
 			return nil, err
 		}
