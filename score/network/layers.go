@@ -129,3 +129,15 @@ func Preconditioned(n Network, mean, sd []float64) Network {
 		return f.Mul(g.Constant(sd, len(sd))).Div(root.Mul(sigma)).Sub(centred.Div(total))
 	}
 }
+
+// Standardised is [Preconditioned] for data whose coordinates share one mean and one standard deviation, which is positive, such as the
+// pixels of images.
+func Standardised(n Network, mean, sd float64) Network {
+	return func(p *Params, x, sigma autodiff.Value) autodiff.Value {
+		centred := x.Shift(-mean)
+		total := sigma.Square().Shift(float64(sd * sd))
+		root := total.Sqrt()
+		f := n(p, centred.Div(root), sigma)
+		return f.Mul(p.Graph().Scalar(sd).Div(root.Mul(sigma))).Sub(centred.Div(total))
+	}
+}

@@ -66,8 +66,8 @@ func (p *Params) Tensor(name string, initialise Initialiser, shape ...int) autod
 		if have.name != name {
 			continue
 		}
-		if !slices.Equal(have.shape, shape) && p.all.err == nil {
-			p.all.err = fmt.Errorf("network: parameter %q has shape %v and is asked for with shape %v: give the two different names", name, have.shape, shape)
+		if !slices.Equal(have.shape, shape) {
+			p.fail("network: parameter %q has shape %v and is asked for with shape %v: give the two different names", name, have.shape, shape)
 		}
 		return have.value
 	}
@@ -81,6 +81,13 @@ func (p *Params) Tensor(name string, initialise Initialiser, shape ...int) autod
 func (p *Params) Dense(name string, x autodiff.Value, width int, initialise Initialiser) autodiff.Value {
 	layer := p.In(name)
 	return x.Dense(layer.Tensor("weight", initialise, x.Size(), width), layer.Tensor("bias", Zeros, width))
+}
+
+// fail notes a mistake, the first one.
+func (p *Params) fail(format string, a ...any) {
+	if p.all.err == nil {
+		p.all.err = fmt.Errorf(format, a...)
+	}
 }
 
 // Err is the first mistake made with parameters, or with the graph.

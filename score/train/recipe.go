@@ -15,8 +15,11 @@ type Recipe struct {
 	Draw  Draw
 }
 
-// Data says where the points of a recipe come from: a density of the library.
+// Data says where the points of a recipe come from: a density of the library, or files of images.
 type Data struct {
+	// Images are those that a recipe is made for, mnist or fashion-mnist. Whoever uses it reads them, as points of pixels from 0, black,
+	// to 1, row by row, in the shape that the config has; and where that has Classes, sets Given to [OneHot] of their labels.
+	Images  string
 	Density string // its name
 	Points  int
 	// Transitions of unadjusted Langevin with a full step of this size, from standard normal points, make the points; with 0
@@ -25,7 +28,8 @@ type Data struct {
 	Step        float64
 }
 
-// Draw says how a learned score is sampled by Langevin, in the convention of full steps, all particles from a normal start.
+// Draw says how a learned score is sampled by Langevin, in the convention of full steps, all particles from a normal start. For images
+// the Drawing of the config says it.
 type Draw struct {
 	Particles   int
 	Step        float64 // at the last level
@@ -75,5 +79,10 @@ func Recipes() []Recipe {
 			// For a normal law as narrow as the ring this schedule ends within 1 % of its standard deviation.
 			Draw: Draw{Particles: 10_000, High: 5, Low: 0.04, Levels: 16, Transitions: 20, Step: 3.2e-4},
 		},
+		tutorialImages(),
+		images("mnist-30m", "mnist", "digits as good as half an hour on two cores makes them", steps30, 0.1307, 0.3081, digits),
+		images("mnist-2h", "mnist", "digits as good as two hours on two cores make them", steps2h, 0.1307, 0.3081, digits),
+		images("fashion-30m", "fashion-mnist", "clothes as good as half an hour on two cores makes them", steps30, 0.2860, 0.3530, clothes),
+		images("fashion-2h", "fashion-mnist", "clothes as good as two hours on two cores make them", steps2h, 0.2860, 0.3530, clothes),
 	}
 }

@@ -136,7 +136,7 @@ func TestTheDonutIsLearnedAndDrawnWithoutBias(t *testing.T) {
 
 func TestRecipesAreTrainingsThatWork(t *testing.T) {
 	for _, r := range train.Recipes() {
-		if r.Name == "" || r.About == "" || r.Data.Density == "" || r.Draw.Particles == 0 || r.Train.Data != nil {
+		if r.Name == "" || r.About == "" || (r.Data.Density == "") == (r.Data.Images == "") || r.Draw.Particles == 0 || r.Train.Data != nil {
 			t.Errorf("recipe %q is not complete: %+v", r.Name, r)
 		}
 	}

@@ -216,15 +216,33 @@ func (t *trainer) group(g *group) {
 	t.plan.gradient.Run(g.count, g.outputs, g.inputs, t.state.slices)
 }
 
+// part is the number of weights that one worker adds up or moves at a time: what it does is element by element.
+const part = 1 << 15
+
+// parts calls f for all weights, part by part.
+func (t *trainer) parts(f func(from, to int)) {
+	n := t.plan.weights
+	if !t.parallel || n <= part {
+		f(0, n)
+		return
+	}
+	_ = parallel.Do(t.workers, (n+part-1)/part, func(_, i int) error { // no part fails
+		f(i*part, min(n, (i+1)*part))
+		return nil
+	})
+}
+
 // join adds up the gradients of the groups, in the first of them: (0,1), (2,3), ..., then pairs of pairs.
 func (t *trainer) join() {
 	kernels := &backends.Current().F32
-	for width := 1; width < len(t.groups); width *= 2 {
-		for i := 0; i+width < len(t.groups); i += 2 * width {
-			sum := t.groups[i].gradient
-			kernels.Add.VV(sum, sum, t.groups[i+width].gradient)
+	t.parts(func(from, to int) {
+		for width := 1; width < len(t.groups); width *= 2 {
+			for i := 0; i+width < len(t.groups); i += 2 * width {
+				sum := t.groups[i].gradient[from:to]
+				kernels.Add.VV(sum, sum, t.groups[i+width].gradient[from:to])
+			}
 		}
-	}
+	})
 }
 
 // loss is the mean loss of the rows of the step.
@@ -255,15 +273,22 @@ func (t *trainer) move() {
 	rate, a, n := t.Rate.at(s.step, t.Steps), t.Adam, float64(s.step+1)
 	size := rate / (1 - backends.Pow(a.Beta1, n))
 	correction := 1 / (1 - backends.Pow(a.Beta2, n))
-	kernels.Adam(s.weights, s.first, s.second, gradient,
-		float32(1-a.Beta1), float32(1-a.Beta2), float32(size), float32(correction), float32(a.Epsilon), float32(rate*a.WeightDecay))
+	decay := 0.0
 	if t.EMA > 0 {
 		n := float64(s.averagings)
-		decay := min(t.EMA, (1+n)/(10+n))
-		kernels.Sub.VV(t.scratch, s.weights, s.average)
-		kernels.FMA.VSV(s.average, t.scratch, float32(1-decay), s.average)
+		decay = min(t.EMA, (1+n)/(10+n))
 		s.averagings++
 	}
+	t.parts(func(from, to int) {
+		weights := s.weights[from:to]
+		kernels.Adam(weights, s.first[from:to], s.second[from:to], gradient[from:to],
+			float32(1-a.Beta1), float32(1-a.Beta2), float32(size), float32(correction), float32(a.Epsilon), float32(rate*a.WeightDecay))
+		if t.EMA > 0 {
+			difference, average := t.scratch[from:to], s.average[from:to]
+			kernels.Sub.VV(difference, weights, average)
+			kernels.FMA.VSV(average, difference, float32(1-decay), average)
+		}
+	})
 }
 
 // norm is the length of a vector, its squares added in float64 in four sums of every fourth.

@@ -85,10 +85,11 @@ type Config struct {
 	Note func(text string)
 	// About is kept in the model: the name of the recipe or of the data, for example.
 	About string
-	// Shape, Range and Classes are kept in the model: see [score.ModelInfo].
+	// Shape, Range, Classes and Drawing are kept in the model, with the share of each class in the data: see [score.ModelInfo].
 	Shape   []int
 	Range   []float64
 	Classes []string
+	Drawing *score.Drawing
 
 	files       store.FS // the machine's, unless a test fails on purpose
 	shareAlways bool     // for tests: give groups to workers whatever the time of a step
@@ -389,7 +390,7 @@ func (t *trainer) info(r *Result) score.ModelInfo {
 	loss := r.Curve[len(r.Curve)-1].Loss
 	info := score.ModelInfo{
 		About: t.About, Columns: t.Columns, Mean: t.mean, SD: t.sd,
-		Shape: t.Shape, Range: t.Range, Classes: t.Classes,
+		Shape: t.Shape, Range: t.Range, Classes: t.Classes, Shares: t.shares(), Drawing: t.Drawing,
 		Rows: t.Data.Len(), Steps: r.Best, Seed: t.Seed, Loss: &loss, Training: t.describe(),
 	}
 	if t.validation != nil {
@@ -401,6 +402,18 @@ func (t *trainer) info(r *Result) score.ModelInfo {
 		info.Sigma = t.level()
 	}
 	return info
+}
+
+// shares are the means of what is given for the rows, where that is classes.
+func (t *trainer) shares() []float64 {
+	if t.Classes == nil {
+		return nil
+	}
+	shares := make([]float64, len(t.Classes))
+	for k := range shares {
+		shares[k] = parallel.Sum(t.Given.Row(k)[:t.Given.Len()]) / float64(t.Given.Len())
+	}
+	return shares
 }
 
 // describe is the settings in a sentence.

@@ -1,0 +1,4 @@
+package network
+
+// TutorialUNetLayers shows what each layer gives.
+var TutorialUNetLayers = tutorialUNet
