@@ -2,6 +2,7 @@ package plugins
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -74,4 +75,13 @@ type SumError struct {
 // Error has both sums.
 func (e *SumError) Error() string {
 	return fmt.Sprintf("the file %s has changed: its SHA-256 is %s, and %s was recorded", e.Path, e.Got, e.Want)
+}
+
+// quote quotes what a plug-in wrote, the first part of it.
+func quote(s string) string {
+	const most = 200
+	if len(s) > most {
+		return strconv.Quote(strings.ToValidUTF8(s[:most], "?")) + "..."
+	}
+	return strconv.Quote(s)
 }

@@ -66,6 +66,8 @@ type Options struct {
 	Warn func(line string)
 	// Host is what the host calls itself, "infer 0.5.0"; empty means "infer".
 	Host string
+
+	above []string // variables that stand above all others; for Launch
 }
 
 // File is a file of a plug-in and the SHA-256 that it must have.
@@ -149,10 +151,11 @@ type Plugin struct {
 	info    protocol.Info
 
 	lock     sync.Mutex
-	session  *session   // the one that runs, nil between two
-	starting chan error // closed when somebody who starts it is done, nil if nobody does
+	session  *session      // the one that runs, nil between two
+	starting chan struct{} // holds a token while somebody starts it
 	restarts []time.Time
-	failure  error // why it is not started again
+	cause    *Error // why the last session broke
+	failure  error  // why it is not started again
 	closed   bool
 
 	usage usage
@@ -168,7 +171,7 @@ func Open(ctx context.Context, options Options) (*Plugin, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Plugin{options: options, info: s.info, session: s}, nil
+	return &Plugin{options: options, info: s.info, session: s, starting: make(chan struct{}, 1)}, nil
 }
 
 // Info is what the plug-in says of itself.

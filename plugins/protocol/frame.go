@@ -52,8 +52,11 @@ type Frame struct {
 	Sequence uint64
 	Model    uint32
 	Time     uint64 // nanoseconds: left until the deadline, or computed
-	Header   []byte // JSON, or empty
+	Header   []byte // JSON, or empty; of SIMULATE written from the next two
+	Seed     uint64 // of SIMULATE
+	First    uint64 // of SIMULATE: the number of row 0
 	Tensors  []Tensor
+	Err      *Error // of REPLY: instead of an answer; in frames it is the header
 }
 
 // ErrFrame is wrapped by every error of a frame that is not as it has to be; the connection is of no use after it.
@@ -76,6 +79,9 @@ func (f *Frame) Read(into any) error {
 
 // Failure is the error that a REPLY brings, if it brings one.
 func (f *Frame) Failure() error {
+	if f.Err != nil {
+		return f.Err
+	}
 	if len(f.Header) == 0 {
 		return nil
 	}
@@ -102,21 +108,31 @@ type FrameWriter struct {
 	head  []byte
 	parts net.Buffers
 	left  net.Buffers
+
+	simulate []byte
 }
 
-// Head is the prefix, header and table of a frame, and the parts of the body, in memory that the next call uses again.
+// encode is the prefix, header and table of a frame, and the parts of the body, in memory that the next call uses again.
 func (w *FrameWriter) encode(f *Frame) (net.Buffers, error) {
 	if len(f.Tensors) > MaxTensors || len(f.Header) > MaxHeader {
 		return nil, fmt.Errorf("a %s of %d tensors and a header of %d bytes: at most %d, and %d bytes", f.Kind, len(f.Tensors), len(f.Header), MaxTensors, MaxHeader)
 	}
-	size := PrefixSize + len(f.Header) + EntrySize*len(f.Tensors)
+	header := f.Header
+	if f.Kind == Eval && f.Want&Simulate != 0 {
+		w.simulate = fmt.Appendf(w.simulate[:0], `{"seed":%d,"first":%d}`, f.Seed, f.First)
+		header = w.simulate
+	}
+	if f.Err != nil {
+		header = errorHeader(f.Err)
+	}
+	size := PrefixSize + len(header) + EntrySize*len(f.Tensors)
 	if cap(w.head) < size {
 		w.head = make([]byte, size)
 	}
 	head := w.head[:size]
 	w.parts = append(w.parts[:0], head)
 	body := uint64(0)
-	at := head[PrefixSize+copy(head[PrefixSize:], f.Header):]
+	at := head[PrefixSize+copy(head[PrefixSize:], header):]
 	for i := range f.Tensors {
 		t := &f.Tensors[i]
 		offset := t.Offset
@@ -140,7 +156,7 @@ func (w *FrameWriter) encode(f *Frame) (net.Buffers, error) {
 	little.PutUint16(head[6:], uint16(f.Want))
 	little.PutUint64(head[8:], f.Sequence)
 	little.PutUint32(head[16:], f.Model)
-	little.PutUint32(head[20:], uint32(len(f.Header)))
+	little.PutUint32(head[20:], uint32(len(header)))
 	little.PutUint64(head[24:], body)
 	little.PutUint64(head[32:], f.Time)
 	return w.parts, nil
@@ -183,9 +199,14 @@ func (w *FrameWriter) Write(to io.Writer, f *Frame) error {
 type FrameReader struct {
 	from   *bufio.Reader
 	prefix [PrefixSize]byte
-	table  []byte
-	frame  Frame
-	body   []byte
+	own    FrameBuffer
+}
+
+// FrameBuffer is a frame that was read and the memory it is in.
+type FrameBuffer struct {
+	Frame
+	table []byte
+	body  []byte
 }
 
 // NewFrameReader reads frames from a connection.
@@ -196,54 +217,70 @@ func NewFrameReader(from io.Reader) *FrameReader {
 // Next reads a frame whose body is no longer than limit says for its prefix. The frame and all it holds are overwritten by the
 // next call. The error at a clean end is io.EOF.
 func (r *FrameReader) Next(limit func(*Frame) uint64) (*Frame, error) {
-	if n, err := io.ReadFull(r.from, r.prefix[:]); err != nil {
-		if n > 0 && errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil, broken("the connection ended after %d bytes of a prefix", n)
-		}
+	if err := r.Into(&r.own, limit); err != nil {
 		return nil, err
 	}
-	little, p, f := binary.LittleEndian, r.prefix[:], &r.frame
+	return &r.own.Frame, nil
+}
+
+// Into is Next for memory of the caller's.
+func (r *FrameReader) Into(into *FrameBuffer, limit func(*Frame) uint64) error {
+	if n, err := io.ReadFull(r.from, r.prefix[:]); err != nil {
+		if n > 0 && errors.Is(err, io.ErrUnexpectedEOF) {
+			return broken("the connection ended after %d bytes of a prefix", n)
+		}
+		return err
+	}
+	little, p, f := binary.LittleEndian, r.prefix[:], &into.Frame
 	if little.Uint32(p) != magic {
-		return nil, broken("it begins with %q and not with %q", p[:4], "INF1")
+		return broken("it begins with %q and not with %q", p[:4], "INF1")
 	}
 	f.Kind, f.Want = Kind(p[4]), Want(little.Uint16(p[6:]))
 	f.Sequence, f.Model, f.Time = little.Uint64(p[8:]), little.Uint32(p[16:]), little.Uint64(p[32:])
 	tensors, header, body := int(p[5]), little.Uint32(p[20:]), little.Uint64(p[24:])
 	if f.Kind == 0 || int(f.Kind) >= len(kindNames) {
-		return nil, broken("it is of kind %d, which is not known", p[4])
+		return broken("it is of kind %d, which is not known", p[4])
 	}
 	if tensors > MaxTensors || header > MaxHeader {
-		return nil, broken("a %s of %d tensors and a header of %d bytes: at most %d, and %d bytes", f.Kind, tensors, header, MaxTensors, MaxHeader)
+		return broken("a %s of %d tensors and a header of %d bytes: at most %d, and %d bytes", f.Kind, tensors, header, MaxTensors, MaxHeader)
 	}
 	if most := limit(f); body > most {
-		return nil, broken("a %s with a body of %d bytes: at most %d belong to it", f.Kind, body, most)
+		return broken("a %s with a body of %d bytes: at most %d belong to it", f.Kind, body, most)
 	}
 	var err error
 	if f.Header, err = r.read(f.Header, uint64(header)); err != nil {
-		return nil, err
+		return err
 	}
-	if r.table, err = r.read(r.table, uint64(tensors*EntrySize)); err != nil {
-		return nil, err
+	if into.table, err = r.read(into.table, uint64(tensors*EntrySize)); err != nil {
+		return err
 	}
 	if cap(f.Tensors) < tensors {
 		f.Tensors = make([]Tensor, tensors)
 	}
 	f.Tensors = f.Tensors[:tensors]
 	for i := range f.Tensors {
-		if err := f.Tensors[i].entry(r.table[i*EntrySize:(i+1)*EntrySize], body); err != nil {
-			return nil, err
+		if err := f.Tensors[i].entry(into.table[i*EntrySize:(i+1)*EntrySize], body); err != nil {
+			return err
 		}
 	}
-	if r.body, err = r.read(r.body, body); err != nil {
-		return nil, err
+	f.Seed, f.First = 0, 0
+	if f.Kind == Eval && f.Want&Simulate != 0 {
+		var numbers struct{ Seed, First uint64 }
+		if err := f.Read(&numbers); err != nil {
+			return err
+		}
+		f.Seed, f.First = numbers.Seed, numbers.First
+	}
+	if into.body, err = r.read(into.body, body); err != nil {
+		return err
 	}
 	for i := range f.Tensors {
 		if t := &f.Tensors[i]; !t.Shared {
 			n, _ := t.Bytes()
-			t.Data = r.body[t.Offset : t.Offset+n]
+			t.Data = into.body[t.Offset : t.Offset+n]
 		}
 	}
-	return f, nil
+	return nil
 }
 
 // read fills memory of n bytes, which it takes as it arrives: what is only declared allocates little.
@@ -320,8 +357,8 @@ func nameOf(b []byte) string {
 	return strings.ToValidUTF8(string(b[:n]), "?")
 }
 
-// ErrorHeader is the header of a REPLY that is an error.
-func ErrorHeader(e *Error) []byte {
+// errorHeader is the header of a REPLY that is an error.
+func errorHeader(e *Error) []byte {
 	clipped := *e
 	const most = 64 << 10
 	if len(clipped.Message) > most {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -146,7 +147,8 @@ func (w *FrameWriter) WriteWithMemory(to *net.UnixConn, f *Frame, m *Memory) err
 type Receiver struct {
 	conn  *net.UnixConn
 	raw   syscall.RawConn
-	files []*os.File
+	lock  sync.Mutex
+	files []*os.File // under lock
 	read  func(fd uintptr) bool
 	into  []byte
 	rest  []byte
@@ -201,13 +203,17 @@ func (r *Receiver) keep(control []byte) {
 		}
 		for _, fd := range fds {
 			unix.CloseOnExec(fd)
+			r.lock.Lock()
 			r.files = append(r.files, os.NewFile(uintptr(fd), "shared memory"))
+			r.lock.Unlock()
 		}
 	}
 }
 
 // File is the oldest descriptor that came and was not asked for, nil if there is none.
 func (r *Receiver) File() *os.File {
+	r.lock.Lock()
+	defer r.lock.Unlock()
 	if len(r.files) == 0 {
 		return nil
 	}
