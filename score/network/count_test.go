@@ -61,3 +61,35 @@ func TestTheTutorialsUNetCounts(t *testing.T) {
 		t.Errorf("%d parameters and %d multiply-adds, want 129,697 and 20,108,032", parameters, multiplyAdds)
 	}
 }
+
+func TestTheResidualUNetCounts(t *testing.T) {
+	const height, width, given, condition, wide, narrow = 8, 12, 3, 10, 24, 16
+	unet := network.UNet{Height: height, Width: width, Patch: 1, Channels: []int{narrow, wide}, Blocks: []int{1, 2}, Condition: condition}
+	conv := func(size, in, out int) int { return size*size*in*out + out }
+	dense := func(in, out int) int { return in*out + out }
+	block := func(in, out int) int {
+		n := 2*in + conv(3, in, out) + 2*dense(condition, out) + conv(3, out, out)
+		if in != out {
+			n += conv(1, in, out)
+		}
+		return n
+	}
+	attention := 2*wide + 4*conv(1, wide, wide)
+	want := dense(32, condition) + dense(condition, condition) + given*condition + conv(3, 1, narrow) + block(narrow, narrow) +
+		block(narrow, wide) + attention + block(wide, wide) + block(wide+narrow, narrow) + 2*narrow + conv(3, narrow, 1)
+	pixels, few := height*width, height*width/4
+	work := func(in, out int) int {
+		n := 9*in*out + 9*out*out
+		if in != out {
+			n += in * out
+		}
+		return n
+	}
+	film := func(out int) int { return 2 * condition * out }
+	multiplyAdds := 32*condition + condition*condition + given*condition + pixels*(9*narrow+work(narrow, narrow)+work(wide+narrow, narrow)+9*narrow) +
+		few*(work(narrow, wide)+work(wide, wide)+4*wide*wide+2*few*wide) + film(narrow)*2 + film(wide)*2
+	parameters, counted := counted(t, unet.Network(), height*width, given)
+	if parameters != want || counted != multiplyAdds {
+		t.Errorf("%d parameters and %d multiply-adds, want %d and %d", parameters, counted, want, multiplyAdds)
+	}
+}

@@ -1,4 +1,8 @@
 package network
 
-// TutorialUNetLayers shows what each layer gives.
-var TutorialUNetLayers = tutorialUNet
+// What tests look at.
+var (
+	TutorialUNetLayers = tutorialUNet // it shows what each layer gives
+	Patches            = UNet.patches
+	Inverse            = inverse
+)

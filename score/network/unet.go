@@ -9,7 +9,7 @@ import (
 
 // UNet is a residual U-Net for images of one channel, as vectors row by row. It goes down through the sizes of image with Blocks
 // residual blocks at each, and up again with as many, each size's way up beginning with what its way down ended with; the smallest size
-// is passed once, with self-attention after every block. A block is
+// is passed once, with self-attention between its blocks. A block is
 //
 //	(h + conv(SiLU(film(norm(conv(SiLU(norm(h)))))))) / sqrt(2)
 //
@@ -46,7 +46,7 @@ func (u UNet) build(p *Params, x, sigma autodiff.Value) autodiff.Value {
 		for i := range u.Blocks[size] {
 			name := fmt.Sprintf("down%d.%d", size, i)
 			h = residual(p.In(name), h, condition, channels)
-			if size == smallest {
+			if size == smallest && i < u.Blocks[size]-1 {
 				h = attend(p.In(name+".attention"), h)
 			}
 		}
