@@ -221,7 +221,7 @@ const part = 1 << 15
 
 // parts calls f for all weights, part by part.
 func (t *trainer) parts(f func(from, to int)) {
-	n := t.plan.weights
+	n := len(t.groups[0].gradient)
 	if !t.parallel || n <= part {
 		f(0, n)
 		return
