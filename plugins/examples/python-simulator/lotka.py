@@ -12,13 +12,13 @@ def lotka(theta, noise):
     """theta: logarithms of the birth and death rates of rabbits, then of foxes. All rows advance together."""
     birth, eaten, grow, starve = np.exp(np.clip(theta, -10, 3)).T
     rabbits, foxes = np.full(len(theta), 30.0), np.full(len(theta), 10.0)
+    z = 0.02 * np.sqrt(DT) * noise.normal(2 * TIMES * STEPS).reshape(len(theta), TIMES, STEPS, 2)
     seen = []
     with np.errstate(all="ignore"):
-        for _ in range(TIMES):
-            for _ in range(STEPS):
-                z = 0.02 * np.sqrt(DT) * noise.normal(2)
-                rabbits, foxes = (rabbits * np.exp((birth - eaten * foxes) * DT + z[:, 0]),
-                                  foxes * np.exp((grow * rabbits - starve) * DT + z[:, 1]))
+        for t in range(TIMES):
+            for s in range(STEPS):
+                rabbits, foxes = (rabbits * np.exp((birth - eaten * foxes) * DT + z[:, t, s, 0]),
+                                  foxes * np.exp((grow * rabbits - starve) * DT + z[:, t, s, 1]))
                 rabbits, foxes = np.minimum(rabbits, 1e6), np.minimum(foxes, 1e6)
             seen += [rabbits, foxes]
     return np.stack(seen, axis=1)

@@ -50,10 +50,19 @@ def serve(name=None, version="0.0.0", licence=""):
     sock.setblocking(True)
     _watch(sock, os.getppid())
     try:
-        Server(sock, {"name": name, "version": str(version), "licence": licence}).run()
+        told = Server(sock, {"name": name, "version": str(version), "licence": licence}).run()
     except (BrokenPipeError, ConnectionResetError):
-        pass  # the host is gone
+        told = False  # the host is gone
+    if not told:
+        _end_children()
     sock.close()
+
+
+def _end_children():
+    """Ends the other processes of the group, which this process leads."""
+    if os.getpgrp() == os.getpid() and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        os.killpg(0, signal.SIGTERM)
 
 
 def _watch(sock, parent):
@@ -90,12 +99,15 @@ class Server:
         self.poller.register(sock, select.POLLIN)
 
     def run(self):
+        """Answers until the end. Returns whether the host said so, and is not just gone."""
         f = self.frames
         self.connection.send(f.HELLO, header=self.info())
         while True:
             frame = self.waiting.pop(0) if self.waiting else self.connection.receive()
-            if frame is None or frame.kind == f.STOP:
-                return
+            if frame is None:
+                return False
+            if frame.kind == f.STOP:
+                return True
             if frame.kind == f.WELCOME:
                 limit = frame.header.get("max_body")
                 if isinstance(limit, int) and limit > 0:
@@ -175,8 +187,9 @@ class Server:
         """Reads what the host has sent meanwhile, and stops an evaluation that was cancelled or is too late."""
         while self.poller.poll(0):
             more = self.connection.receive()
-            if more is None:
-                os._exit(0)  # nobody waits for anything
+            if more is None:  # nobody waits for anything
+                _end_children()
+                os._exit(0)
             if more.kind == self.frames.CANCEL:
                 if more.sequence >= frame.sequence:  # smaller ones were answered already
                     self.cancelled.add(more.sequence)

@@ -31,7 +31,10 @@ def load(path):
     server.testing = True
     models.registry.clear()
     sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
-    runpy.run_path(path, run_name="__main__")
+    try:
+        runpy.run_path(path, run_name="__main__")
+    except SystemExit as e:
+        raise Failed("the program ends itself with code %s, before infer tells it to" % e.code) from None
     return dict(models.registry)
 
 
@@ -303,9 +306,12 @@ def main(arguments=None):
             traceback.print_exc()
             print("FAIL  %s: %s" % (what, server.describe(e)))
 
-    loaded = load(options.file)
-    if not loaded:
-        print("FAIL  the file has no model: put @infer.density, @infer.score or @infer.simulator before a function")
+    try:
+        loaded = load(options.file)
+        if not loaded:
+            raise Failed("the file has no model: put @infer.density, @infer.score or @infer.simulator before a function")
+    except Failed as e:
+        print("FAIL  %s" % e)
         return 1
     host = None
     opened = {}
