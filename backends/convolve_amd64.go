@@ -84,9 +84,9 @@ func (t *along) edge(i, j, size int) int {
 const widest = 28
 
 // tile is the pixels of the next tile of those that are left from pixel j on: they are shared out evenly among as few tiles
-// as possible, but a tile has fewer where there is no loop for its edges.
-func (t *along) tile(j, left, vectors, most int, wide bool) int {
-	if vectors == 1 && wide && left%widest == 0 && t.fits(j, widest) {
+// as possible, but a tile has fewer where there is no loop for its edges. It may be the widest if that is said.
+func (t *along) tile(j, left, most int, mayBeWidest bool) int {
+	if mayBeWidest && left%widest == 0 && t.fits(j, widest) {
 		return widest
 	}
 	count := (left + most - 1) / most
@@ -108,11 +108,11 @@ func (t *along) fits(j, size int) bool {
 }
 
 // tiles are the vectors and the largest number of pixels of a tile, for a row of pixels and so many channels.
-func tiles(pixels, channels int, wide bool) (vectors, most int) {
+func tiles(pixels, channels int, kind vectorKind) (vectors, most int) {
 	switch {
-	case !wide && pixels == 7:
+	case kind == vectors256 && pixels == 7:
 		return 2, 7
-	case !wide:
+	case kind == vectors256:
 		return 2, 6
 	case channels >= 32:
 		return 2, 14
@@ -120,8 +120,25 @@ func tiles(pixels, channels int, wide bool) (vectors, most int) {
 	return 1, 14
 }
 
-// convolution makes y tile by tile, with vectors of 512 bits if wide, else of 256.
-func convolution(y, x *Image, w, bias []float32, window Window, wide bool) {
+// vectorKind is what a kernel multiplies.
+type vectorKind int
+
+const (
+	vectors256 vectorKind = iota
+	vectors512
+	vectorsBF16 // 512 bits of pairs in bfloat16
+)
+
+// lanes are the numbers in a vector of the result.
+func (k vectorKind) lanes() int {
+	if k == vectors256 {
+		return 8
+	}
+	return 16
+}
+
+// convolution makes y tile by tile.
+func convolution(y, x *Image, w, bias []float32, window Window, kind vectorKind) {
 	checkConvolution(y, x, len(w), window)
 	if y.Height == 0 || y.Width == 0 || y.Channels == 0 {
 		return
@@ -133,18 +150,14 @@ func convolution(y, x *Image, w, bias []float32, window Window, wide bool) {
 		convolveGeneric(*y, *x, w, bias, window)
 		return
 	}
-	if m, of, ok := product(y, x, window); ok {
+	if m, of, ok := product(y, x, window); ok && kind != vectorsBF16 {
 		weights := NewMatrix(x.Channels, y.Channels, w)
-		if wide {
+		if kind == vectors512 {
 			denseAVX512(m, of, weights, bias, false)
 		} else {
 			denseAVX2(m, of, weights, bias, false)
 		}
 		return
-	}
-	lanes := 8
-	if wide {
-		lanes = 16
 	}
 	job := convolveJob{
 		a:     unsafe.Pointer(unsafe.SliceData(x.Data)),
@@ -152,25 +165,29 @@ func convolution(y, x *Image, w, bias []float32, window Window, wide bool) {
 		inner: x.Channels,
 	}
 	for phase := range window.Up * window.Up {
-		rows, down := window.along(phase/window.Up, y.Height, x.Height)
-		pixels, across := window.along(phase%window.Up, y.Width, x.Width)
-		for channel := 0; channel < y.Channels; channel += job.size >> 8 * lanes {
-			vectors, most := tiles(pixels, y.Channels-channel, wide)
+		py, px := phase/window.Up, phase%window.Up
+		rows, down := window.along(py, y.Height, x.Height)
+		pixels, across := window.along(px, y.Width, x.Width)
+		for channel := 0; channel < y.Channels; channel += job.size >> 8 * kind.lanes() {
+			vectors, most := tiles(pixels, y.Channels-channel, kind)
 			job.size = vectors << 8
 			job.b = unsafe.Pointer(&w[channel])
 			if bias != nil {
 				job.bias = unsafe.Pointer(&bias[channel])
 			}
 			for j := 0; j < pixels; j += job.size & 255 {
-				job.size = vectors<<8 + across.tile(j, pixels-j, vectors, most, wide)
+				job.size = vectors<<8 + across.tile(j, pixels-j, most, vectors == 1 && kind != vectors256)
 				perRow := job.taps(&down, &across, x, y, j, window.Size)
 				for i := range rows {
 					job.rowA = 4 * window.Step * (i*x.Width + j) * x.Stride
 					job.rows(&down, i, perRow)
-					job.c = unsafe.Pointer(&y.Data[((phase/window.Up+i*window.Up)*y.Width+phase%window.Up+j*window.Up)*y.Stride+channel])
-					if wide {
+					job.c = unsafe.Pointer(&y.Data[((py+i*window.Up)*y.Width+px+j*window.Up)*y.Stride+channel])
+					switch kind {
+					case vectors512:
 						convolveAVX512Kernel(&job)
-					} else {
+					case vectorsBF16:
+						convolveBF16AVX512Kernel(&job)
+					default:
 						convolveAVX2Kernel(&job)
 					}
 				}
@@ -224,9 +241,9 @@ func (job *convolveJob) rows(down *along, i, perRow int) {
 }
 
 func convolveAVX2(y, x Image, w, bias []float32, window Window) {
-	convolution(&y, &x, w, bias, window, false)
+	convolution(&y, &x, w, bias, window, vectors256)
 }
 
 func convolveAVX512(y, x Image, w, bias []float32, window Window) {
-	convolution(&y, &x, w, bias, window, true)
+	convolution(&y, &x, w, bias, window, vectors512)
 }

@@ -17,22 +17,21 @@ type layer struct {
 }
 
 var (
-	plain   = backends.Window{Size: 3, Step: 1, Up: 1, Before: 1}
 	down    = backends.Window{Size: 3, Step: 2, Up: 1, Before: 0}
 	up      = backends.Window{Size: 3, Step: 1, Up: 2, Before: 2}
 	oneTap  = backends.Window{Size: 1, Step: 1, Up: 1, Before: 0}
-	columns = map[backends.Window]string{plain: "3x3", down: "step2", up: "up2", oneTap: "1x1"}
+	columns = map[backends.Window]string{same3x3: "3x3", down: "step2", up: "up2", oneTap: "1x1"}
 )
 
 // layers are those of the tutorial's U-Net, then of larger networks.
 func layers() (list []layer) {
 	for _, s := range [][3]int{{16, 16, 28}, {32, 16, 28}, {16, 32, 14}, {64, 32, 14}, {32, 32, 14}, {32, 64, 7}, {64, 64, 7}} {
-		list = append(list, layer{plain, s[0], s[1], s[2]})
+		list = append(list, layer{same3x3, s[0], s[1], s[2]})
 	}
 	return append(list,
-		layer{plain, 2, 16, 28}, layer{oneTap, 16, 16, 28}, layer{up, 32, 16, 28}, layer{up, 64, 32, 14},
-		layer{plain, 32, 32, 28}, layer{plain, 64, 64, 14}, layer{plain, 96, 96, 7}, layer{plain, 128, 128, 7}, layer{plain, 48, 48, 14}, layer{plain, 64, 64, 16},
-		layer{down, 32, 64, 14}, layer{plain, 32, 32, 32},
+		layer{same3x3, 2, 16, 28}, layer{oneTap, 16, 16, 28}, layer{up, 32, 16, 28}, layer{up, 64, 32, 14},
+		layer{same3x3, 32, 32, 28}, layer{same3x3, 64, 64, 14}, layer{same3x3, 96, 96, 7}, layer{same3x3, 128, 128, 7}, layer{same3x3, 48, 48, 14}, layer{same3x3, 64, 64, 16},
+		layer{down, 32, 64, 14}, layer{same3x3, 32, 32, 32},
 	)
 }
 
@@ -54,7 +53,7 @@ func (l layer) products(inputSize int) float64 {
 }
 
 // BenchmarkConvolve says what share of the peak of multiply-adds, measured right before, each layer reaches on one core, and
-// on two with a larger batch. Only multiply-adds of taps inside the image count.
+// on two with a larger batch. Only multiply-adds of taps inside the image count, those in bfloat16 as one of float32.
 func BenchmarkConvolve(b *testing.B) {
 	for _, t := range backends.Available() {
 		for i, l := range layers() {
@@ -76,9 +75,9 @@ func (l layer) benchmark(b *testing.B, t *backends.Table, workers, batch int) {
 	weights := l.window.Size * l.window.Size * l.inputs * l.outputs
 	w, bias, flipped := aligned(weights), aligned(l.outputs), aligned(weights/l.inputs*((l.inputs+15)&^15))
 	t.F32.FlipWeights(flipped, w, l.window.Size, l.inputs, l.outputs)
-	dw := make([][]float32, workers)
+	dw, scratch, rounded := make([][]float32, workers), make([][]float32, workers), backends.NewBF16Weights(w, l.window.Size, l.inputs, l.outputs)
 	for i := range dw {
-		dw[i] = aligned(weights)
+		dw[i], scratch[i] = aligned(weights), aligned(backends.BF16Scratch(x[0]))
 	}
 	for _, c := range []struct {
 		name string
@@ -87,6 +86,7 @@ func (l layer) benchmark(b *testing.B, t *backends.Table, workers, batch int) {
 		{"forward", func(_, i int) { t.F32.Convolve(y[i], x[i], w, bias, l.window) }},
 		{"inputs", func(_, i int) { t.F32.Convolve(x[i], y[i], flipped, nil, l.window.Transposed()) }},
 		{"weights", func(worker, i int) { t.F32.ConvolveGradient(dw[worker], x[i], y[i], l.window) }},
+		{"bf16", func(worker, i int) { t.F32.ConvolveBF16(y[i], x[i], rounded, bias, l.window, scratch[worker]) }},
 	} {
 		if c.name == "inputs" && l.inputs%backends.DenseWidth != 0 {
 			continue

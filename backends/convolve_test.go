@@ -33,6 +33,8 @@ func padded(m backends.Image, y, x, c, up int) float64 {
 	return float64(m.Data[(y/up*m.Width+x/up)*m.Stride+c])
 }
 
+var same3x3 = backends.Window{Size: 3, Step: 1, Up: 1, Before: 1}
+
 var testedWindows = []backends.Window{{1, 1, 1, 0}, {3, 1, 1, 1}, {3, 2, 1, 0}, {3, 2, 1, 1}, {3, 1, 2, 2}, {3, 1, 2, 1}}
 
 // Convolve is the sum that textbooks have, over an input with zeros between and around its pixels.
@@ -56,6 +58,19 @@ func TestConvolve(t *testing.T) {
 					t.Fatalf("%s, %+v: channel %d of pixel (%d, %d) is %v, want %v", table.Name, window, oc, oy, ox, got, want)
 				}
 			}
+		}
+	}
+}
+
+func TestConvolutionsAllocateNothing(t *testing.T) {
+	x, y, w, dw := image(8, 8, 16), image(8, 8, 32), aligned(9*16*32), aligned(9*16*32)
+	for _, table := range backends.Available() {
+		if a := testing.AllocsPerRun(3, func() {
+			table.F32.Convolve(y, x, w, nil, same3x3)
+			table.F32.ConvolveGradient(dw, x, y, same3x3)
+			table.F32.FlipWeights(dw, w, 3, 16, 32)
+		}); a != 0 {
+			t.Errorf("%s: %v allocations", table.Name, a)
 		}
 	}
 }
@@ -117,7 +132,7 @@ func TestFlipWeightsPads(t *testing.T) {
 }
 
 func TestImagesThatDoNotFitPanic(t *testing.T) {
-	same := backends.Window{Size: 3, Step: 1, Up: 1, Before: 1}
+	same := same3x3
 	short, overlapping, negative := image(4, 4, 16), image(4, 4, 16), image(4, 4, 16)
 	short.Data = short.Data[:255]
 	overlapping.Stride = 15
@@ -125,20 +140,28 @@ func TestImagesThatDoNotFitPanic(t *testing.T) {
 	w := aligned(9 * 16 * 16)
 	for _, table := range backends.Available() {
 		f := table.F32
+		bf16 := backends.NewBF16Weights(w, 3, 16, 16)
 		for name, call := range map[string]func(){
-			"channels":    func() { f.Convolve(image(4, 4, 17), image(4, 4, 8), w, nil, same) },
-			"weights":     func() { f.Convolve(image(4, 4, 16), image(4, 4, 16), w[1:], nil, same) },
-			"bias":        func() { f.Convolve(image(4, 4, 16), image(4, 4, 16), w, make([]float32, 15), same) },
-			"short y":     func() { f.Convolve(short, image(4, 4, 16), w, nil, same) },
-			"short x":     func() { f.Convolve(image(4, 4, 16), short, w, nil, same) },
-			"overlapping": func() { f.Convolve(image(4, 4, 16), overlapping, w, nil, same) },
-			"negative":    func() { f.Convolve(image(4, 4, 16), negative, w, nil, same) },
-			"size":        func() { f.Convolve(image(4, 4, 16), image(4, 4, 16), w, nil, backends.Window{Size: 2, Step: 1, Up: 1}) },
-			"step":        func() { f.Convolve(image(4, 4, 16), image(4, 4, 16), w, nil, backends.Window{Size: 3, Up: 1}) },
-			"both":        func() { f.Convolve(image(4, 4, 16), image(4, 4, 16), w, nil, backends.Window{Size: 3, Step: 2, Up: 2}) },
-			"gradient":    func() { f.ConvolveGradient(w[1:], image(4, 4, 16), image(4, 4, 16), same) },
-			"short dy":    func() { f.ConvolveGradient(w, image(4, 4, 16), short, same) },
-			"flipped":     func() { f.FlipWeights(w[1:], w, 3, 16, 16) },
+			"bf16 size": func() {
+				f.ConvolveBF16(image(4, 4, 16), image(4, 4, 16), bf16, nil, backends.Window{Size: 1, Step: 1, Up: 1}, w)
+			},
+			"bf16 inputs":  func() { f.ConvolveBF16(image(4, 4, 16), image(4, 4, 8), bf16, nil, same, w) },
+			"bf16 outputs": func() { f.ConvolveBF16(image(4, 4, 32), image(4, 4, 16), bf16, nil, same, w) },
+			"bf16 scratch": func() { f.ConvolveBF16(image(4, 4, 16), image(4, 4, 16), bf16, nil, same, w[:255]) },
+			"bf16 weights": func() { backends.NewBF16Weights(w[1:], 3, 16, 16) },
+			"channels":     func() { f.Convolve(image(4, 4, 17), image(4, 4, 8), w, nil, same) },
+			"weights":      func() { f.Convolve(image(4, 4, 16), image(4, 4, 16), w[1:], nil, same) },
+			"bias":         func() { f.Convolve(image(4, 4, 16), image(4, 4, 16), w, make([]float32, 15), same) },
+			"short y":      func() { f.Convolve(short, image(4, 4, 16), w, nil, same) },
+			"short x":      func() { f.Convolve(image(4, 4, 16), short, w, nil, same) },
+			"overlapping":  func() { f.Convolve(image(4, 4, 16), overlapping, w, nil, same) },
+			"negative":     func() { f.Convolve(image(4, 4, 16), negative, w, nil, same) },
+			"size":         func() { f.Convolve(image(4, 4, 16), image(4, 4, 16), w, nil, backends.Window{Size: 2, Step: 1, Up: 1}) },
+			"step":         func() { f.Convolve(image(4, 4, 16), image(4, 4, 16), w, nil, backends.Window{Size: 3, Up: 1}) },
+			"both":         func() { f.Convolve(image(4, 4, 16), image(4, 4, 16), w, nil, backends.Window{Size: 3, Step: 2, Up: 2}) },
+			"gradient":     func() { f.ConvolveGradient(w[1:], image(4, 4, 16), image(4, 4, 16), same) },
+			"short dy":     func() { f.ConvolveGradient(w, image(4, 4, 16), short, same) },
+			"flipped":      func() { f.FlipWeights(w[1:], w, 3, 16, 16) },
 		} {
 			func() {
 				defer func() {

@@ -77,6 +77,7 @@ var Generic = Table{
 		ColumnSums:       columnSumsGeneric,
 		Convolve:         convolveGeneric,
 		ConvolveGradient: convolveGradientGeneric,
+		ConvolveBF16:     convolveBF16Generic,
 		Narrow:           narrowGeneric,
 		Widen:            widenGeneric,
 	},

@@ -78,6 +78,7 @@ var tableAVX2 = Table{
 		ColumnSums:       columnSumsAVX2,
 		Convolve:         convolveAVX2,
 		ConvolveGradient: convolveGradientAVX2,
+		ConvolveBF16:     convolveBF16AVX2,
 		Narrow:           narrowAVX2,
 		Widen:            widenAVX2,
 	},
@@ -157,6 +158,7 @@ var tableAVX512 = Table{
 		ColumnSums:       columnSumsAVX512,
 		Convolve:         convolveAVX512,
 		ConvolveGradient: convolveGradientAVX512,
+		ConvolveBF16:     convolveBF16AVX512,
 		Narrow:           narrowAVX512,
 		Widen:            widenAVX512,
 	},
@@ -4642,6 +4644,9 @@ func convolveAVX2Kernel(job *convolveJob)
 func convolveGradientAVX2Kernel(job *gradientJob)
 
 //go:noescape
+func exchangeBF16AVX2Kernel(dst *float32, src *float32, n int)
+
+//go:noescape
 func narrowAVX2Kernel(dst *float32, src *float64, n int)
 
 //go:noescape
@@ -5011,6 +5016,15 @@ func convolveAVX512Kernel(job *convolveJob)
 
 //go:noescape
 func convolveGradientAVX512Kernel(job *gradientJob)
+
+//go:noescape
+func exchangeBF16AVX512Kernel(dst *float32, src *float32, n int)
+
+//go:noescape
+func packBF16AVX512Kernel(dst *float32, src *float32, n int)
+
+//go:noescape
+func convolveBF16AVX512Kernel(job *convolveJob)
 
 //go:noescape
 func narrowAVX512Kernel(dst *float32, src *float64, n int)

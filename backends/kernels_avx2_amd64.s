@@ -15324,6 +15324,80 @@ next214:
 	VZEROUPPER
 	RET
 
+// func exchangeBF16AVX2Kernel(dst *float32, src *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·exchangeBF16AVX2Kernel(SB), NOSPLIT, $0-24
+	MOVQ    dst+0(FP), DI
+	MOVQ    src+8(FP), SI
+	MOVQ    n+16(FP), CX
+	VMOVUPD avx232_1<>+0(SB), Y8
+	VMOVUPD avx232_7fff<>+0(SB), Y9
+	VMOVUPD avx232_400000<>+0(SB), Y10
+	VMOVUPD avx232_ffff0000<>+0(SB), Y11
+
+loop220:
+	SUBQ      $0x00000010, CX
+	JL        end221
+	VMOVUPS   (SI), Y0
+	VPSRLD    $0x10, Y0, Y1
+	VPAND     Y8, Y1, Y1
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y0, Y1, Y1
+	VPOR      Y10, Y0, Y2
+	VCMPPS    $0x03, Y0, Y0, Y3
+	VBLENDVPS Y3, Y2, Y1, Y1
+	VPAND     Y11, Y1, Y1
+	VPERMILPS $0xb1, Y1, Y1
+	VMOVUPS   Y1, (DI)
+	VMOVUPS   32(SI), Y0
+	VPSRLD    $0x10, Y0, Y1
+	VPAND     Y8, Y1, Y1
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y0, Y1, Y1
+	VPOR      Y10, Y0, Y2
+	VCMPPS    $0x03, Y0, Y0, Y3
+	VBLENDVPS Y3, Y2, Y1, Y1
+	VPAND     Y11, Y1, Y1
+	VPERMILPS $0xb1, Y1, Y1
+	VMOVUPS   Y1, 32(DI)
+	ADDQ      $0x00000040, SI
+	ADDQ      $0x00000040, DI
+	JMP       loop220
+
+end221:
+	VZEROUPPER
+	RET
+
+DATA avx232_7fff<>+0(SB)/4, $0x00007fff
+DATA avx232_7fff<>+4(SB)/4, $0x00007fff
+DATA avx232_7fff<>+8(SB)/4, $0x00007fff
+DATA avx232_7fff<>+12(SB)/4, $0x00007fff
+DATA avx232_7fff<>+16(SB)/4, $0x00007fff
+DATA avx232_7fff<>+20(SB)/4, $0x00007fff
+DATA avx232_7fff<>+24(SB)/4, $0x00007fff
+DATA avx232_7fff<>+28(SB)/4, $0x00007fff
+GLOBL avx232_7fff<>(SB), RODATA|NOPTR, $32
+
+DATA avx232_400000<>+0(SB)/4, $0x00400000
+DATA avx232_400000<>+4(SB)/4, $0x00400000
+DATA avx232_400000<>+8(SB)/4, $0x00400000
+DATA avx232_400000<>+12(SB)/4, $0x00400000
+DATA avx232_400000<>+16(SB)/4, $0x00400000
+DATA avx232_400000<>+20(SB)/4, $0x00400000
+DATA avx232_400000<>+24(SB)/4, $0x00400000
+DATA avx232_400000<>+28(SB)/4, $0x00400000
+GLOBL avx232_400000<>(SB), RODATA|NOPTR, $32
+
+DATA avx232_ffff0000<>+0(SB)/4, $0xffff0000
+DATA avx232_ffff0000<>+4(SB)/4, $0xffff0000
+DATA avx232_ffff0000<>+8(SB)/4, $0xffff0000
+DATA avx232_ffff0000<>+12(SB)/4, $0xffff0000
+DATA avx232_ffff0000<>+16(SB)/4, $0xffff0000
+DATA avx232_ffff0000<>+20(SB)/4, $0xffff0000
+DATA avx232_ffff0000<>+24(SB)/4, $0xffff0000
+DATA avx232_ffff0000<>+28(SB)/4, $0xffff0000
+GLOBL avx232_ffff0000<>(SB), RODATA|NOPTR, $32
+
 // func narrowAVX2Kernel(dst *float32, src *float64, n int)
 // Requires: AVX
 TEXT ·narrowAVX2Kernel(SB), NOSPLIT, $0-24
@@ -15331,9 +15405,9 @@ TEXT ·narrowAVX2Kernel(SB), NOSPLIT, $0-24
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), CX
 
-loop220:
+loop222:
 	SUBQ       $0x00000010, CX
-	JL         end221
+	JL         end223
 	VCVTPD2PSY (SI), X0
 	VMOVUPS    X0, (DI)
 	VCVTPD2PSY 32(SI), X1
@@ -15344,9 +15418,9 @@ loop220:
 	VMOVUPS    X3, 48(DI)
 	ADDQ       $0x00000080, SI
 	ADDQ       $0x00000040, DI
-	JMP        loop220
+	JMP        loop222
 
-end221:
+end223:
 	VZEROUPPER
 	RET
 
@@ -15357,9 +15431,9 @@ TEXT ·widenAVX2Kernel(SB), NOSPLIT, $0-24
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), CX
 
-loop222:
+loop224:
 	SUBQ      $0x00000010, CX
-	JL        end223
+	JL        end225
 	VCVTPS2PD (SI), Y0
 	VMOVUPD   Y0, (DI)
 	VCVTPS2PD 16(SI), Y1
@@ -15370,9 +15444,9 @@ loop222:
 	VMOVUPD   Y3, 96(DI)
 	ADDQ      $0x00000040, SI
 	ADDQ      $0x00000080, DI
-	JMP       loop222
+	JMP       loop224
 
-end223:
+end225:
 	VZEROUPPER
 	RET
 

@@ -61,6 +61,11 @@ type Table32 struct {
 	// The gradient at x is Convolve of dy with [Table32.FlipWeights] and [Window.Transposed].
 	ConvolveGradient func(dw []float32, x, dy Image, window Window)
 
+	// ConvolveBF16 is Convolve with x and w rounded to bfloat16, and products and sums in float32: of each two input channels
+	// the second is added first. scratch is [BF16Scratch] numbers to work with. All tables give the same bits as long as no
+	// number, product or sum but 0 is below the normal range of float32, 1.2e-38, where some processors give 0.
+	ConvolveBF16 func(y, x Image, w *BF16Weights, bias []float32, window Window, scratch []float32)
+
 	Narrow func(dst []float32, src []float64) // rounds to float32
 	Widen  func(dst []float64, src []float32)
 

@@ -20,8 +20,13 @@ type convolution struct {
 var convolutions = map[string]struct {
 	call     func(t *backends.Table32, c convolution)
 	gradient bool // the result is w
+	normal   bool // numbers are ordinary ones
 }{
-	"Convolve":         {call: func(t *backends.Table32, c convolution) { t.Convolve(c.y, c.x, c.w, c.bias, c.window) }},
+	"Convolve": {call: func(t *backends.Table32, c convolution) { t.Convolve(c.y, c.x, c.w, c.bias, c.window) }},
+	"ConvolveBF16": {normal: true, call: func(t *backends.Table32, c convolution) {
+		w := backends.NewBF16Weights(c.w, c.window.Size, c.x.Channels, c.y.Channels)
+		t.ConvolveBF16(c.y, c.x, w, c.bias, c.window, make([]float32, backends.BF16Scratch(c.x)))
+	}},
 	"ConvolveGradient": {gradient: true, call: func(t *backends.Table32, c convolution) { t.ConvolveGradient(c.w, c.x, c.y, c.window) }},
 }
 
@@ -53,7 +58,7 @@ func compareConvolutions(t *testing.T, name string, table *backends.Table32) {
 	}
 	for width := range 30 {
 		for _, window := range windows() {
-			c := d.convolution(width, window)
+			c := d.convolution(width, window, kernel.normal)
 			want := c
 			result := &c.y.Data
 			if kernel.gradient {
@@ -78,8 +83,9 @@ func compareConvolutions(t *testing.T, name string, table *backends.Table32) {
 }
 
 // convolution draws the operands of a call. Results may be a little larger or smaller than what the input fills.
-func (d *drawer) convolution(width int, window backends.Window) convolution {
+func (d *drawer) convolution(width int, window backends.Window, normal bool) convolution {
 	d.piece = 0
+	d.normal = normal
 	height := d.IntN(6)
 	inputs := []int{0, 1, 2, 3, 7, 8, 9, 16, 17}[d.IntN(9)]
 	outputs := []int{0, 16, 16, 32, 32, 48, 64, 80}[d.IntN(8)]

@@ -109,6 +109,7 @@ type drawer struct {
 	*rand.Rand
 	memory [][]byte
 	piece  int
+	normal bool // draw nothing below the normal range
 }
 
 // product draws the operands of a call, and those of the specification, which differ in where the result goes.
@@ -160,6 +161,9 @@ func (d *drawer) numbers(n, style int) []float32 {
 		s[i] = number32(d.Rand, style)
 		if d.IntN(50) == 0 {
 			s[i] = number32(d.Rand, 2)
+		}
+		if d.normal && !(s[i] == 0 || math.Abs(float64(s[i])) > 1e-6) {
+			s[i] = 1
 		}
 	}
 	return s

@@ -82,20 +82,20 @@ func pixel(i int, step reg.GPPhysical, offset int) Mem {
 	return m
 }
 
-// convolve writes the kernel that makes one tile.
-func (d *denseEmitter) convolve() {
+// convolve writes the kernel that makes one tile; pairs says that input channels are pairs in bfloat16.
+func (d *denseEmitter) convolve(pairs bool) {
 	for _, t := range convolveTiles[d.machine] {
 		next := d.label("next")
 		d.CMPQ(field(tileJobSize), U32(t.pixels+256*t.vectors))
 		d.JNE(LabelRef(next))
-		d.convolveTile(t)
+		d.convolveTile(t, pairs)
 		d.end()
 		d.Label(next)
 	}
 	d.end()
 }
 
-func (d *denseEmitter) convolveTile(t tileSize) {
+func (d *denseEmitter) convolveTile(t tileSize, pairs bool) {
 	sum := func(i, v int) reg.Register { return d.vectors[i*t.vectors+v] }
 	each := func(f func(i, v int)) {
 		for i := range t.pixels {
@@ -141,20 +141,20 @@ func (d *denseEmitter) convolveTile(t tileSize) {
 	d.ADDQ(Mem{Base: taps, Disp: tapB}, rightB)
 	d.ADDQ(U8(tapSize), taps)
 	if t.pixels == 1 {
-		d.inner(t, 0, 1, sum, spare)
+		d.inner(t, pairs, 0, 1, sum, spare)
 		d.JMP(LabelRef(tap))
 	} else {
 		notFirst, notLast := d.label("notFirst"), d.label("notLast")
 		d.CMPQ(Mem{Base: taps, Disp: tapEdge - tapSize}, U8(1))
 		d.JE(LabelRef(notFirst))
 		d.JA(LabelRef(notLast))
-		d.inner(t, 0, t.pixels, sum, spare)
+		d.inner(t, pairs, 0, t.pixels, sum, spare)
 		d.JMP(LabelRef(tap))
 		d.Label(notFirst)
-		d.inner(t, 1, t.pixels, sum, spare)
+		d.inner(t, pairs, 1, t.pixels, sum, spare)
 		d.JMP(LabelRef(tap))
 		d.Label(notLast)
-		d.inner(t, 0, t.pixels-1, sum, spare)
+		d.inner(t, pairs, 0, t.pixels-1, sum, spare)
 		d.JMP(LabelRef(tap))
 	}
 	d.Label(finish)
@@ -166,8 +166,8 @@ func (d *denseEmitter) convolveTile(t tileSize) {
 	each(func(i, v int) { d.op("VMOVUPS", sum(i, v), pixel(i, stepC, v*d.bytes)) })
 }
 
-// inner writes the loop over the input channels of a tap, for some pixels of the tile.
-func (d *denseEmitter) inner(t tileSize, from, to int, sum func(i, v int) reg.Register, spare []reg.Register) {
+// inner writes the loop over the input channels of a tap, or over pairs of them in bfloat16, for some pixels of the tile.
+func (d *denseEmitter) inner(t tileSize, pairs bool, from, to int, sum func(i, v int) reg.Register, spare []reg.Register) {
 	stepA := strideA
 	held := t.vectors // in registers; others come from memory each time
 	if len(spare) == held {
@@ -183,6 +183,12 @@ func (d *denseEmitter) inner(t tileSize, from, to int, sum func(i, v int) reg.Re
 		d.op("VMOVUPS", Mem{Base: rightB, Disp: v * d.bytes}, right[v])
 	}
 	for i := from; i < to; i++ {
+		if pairs {
+			for v := range t.vectors {
+				d.dot(pixel(i, stepA, 0), right[v], sum(i, v))
+			}
+			continue
+		}
 		if d.masks != nil && (t.vectors == 1 || i%2 == 1) {
 			for v := range t.vectors {
 				d.op("VFMADD231PS_BCST", pixel(i, stepA, 0), right[v], sum(i, v))

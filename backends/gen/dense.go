@@ -43,17 +43,23 @@ const (
 )
 
 // dense writes the kernels that are not elementwise, and returns their Go declarations.
-func dense(ctx *build.Context, m *machine) (stubs string) {
-	d := &denseEmitter{emitter: &emitter{Context: ctx, machine: m}}
+func dense(ctx *build.Context, m *machine, constants map[string]Mem) (stubs string) {
+	d := &denseEmitter{emitter: &emitter{Context: ctx, machine: m, constants: constants}}
 	for _, k := range []struct {
 		name, job string
 		body      func()
 	}{
 		{"dense", "denseJob", d.products}, {"denseThin", "denseJob", d.thin}, {"transpose", "denseJob", d.transpose}, {"columnSums", "denseJob", d.sums},
-		{"convolve", "convolveJob", d.convolve}, {"convolveGradient", "gradientJob", d.gradient},
+		{"convolve", "convolveJob", func() { d.convolve(false) }}, {"convolveGradient", "gradientJob", d.gradient},
 	} {
 		stubs += d.begin(k.name, k.job)
 		k.body()
+	}
+	stubs += d.bfloat16("exchangeBF16", false)
+	if m == avx512 {
+		stubs += d.bfloat16("packBF16", true)
+		stubs += d.begin("convolveBF16", "convolveJob")
+		d.convolve(true)
 	}
 	return stubs + d.convert("narrow", "float64", "float32") + d.convert("widen", "float32", "float64")
 }

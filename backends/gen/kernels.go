@@ -140,7 +140,7 @@ var families32 = []*family{
 }
 
 // handwritten are the fields of Table32 whose kernels are written by hand, in Go and in dense.go, rows.go and convolve.go of this generator.
-var handwritten = []string{"Dense", "DenseAdd", "DenseGated", "DenseThin", "Transpose", "ColumnSums", "Convolve", "ConvolveGradient", "Narrow", "Widen"}
+var handwritten = []string{"Dense", "DenseAdd", "DenseGated", "DenseThin", "Transpose", "ColumnSums", "Convolve", "ConvolveGradient", "ConvolveBF16", "Narrow", "Widen"}
 
 var families = []*family{
 	unary("Neg"), unary("Abs"), unary("Sqrt"), unary("Floor"), unary("Sign"),

@@ -115,7 +115,7 @@ func assemble(m *machine, programs map[*kernel]*program) (assembly []byte, stubs
 		e.write(copies)
 		stubs += fmt.Sprintf("\n//go:noescape\nfunc %s%s%s\n", k.name, m.name+"Vectors", k.signature()[len("func"):])
 	}
-	stubs += dense(ctx, m)
+	stubs += dense(ctx, m, constants)
 	stubs += peak(ctx, m)
 	f, err := ctx.Result()
 	if err != nil {
