@@ -219,30 +219,30 @@ func (t *trainer) group(g *group) {
 // part is the number of weights that one worker adds up or moves at a time: what it does is element by element.
 const part = 1 << 15
 
-// parts calls f for all weights, part by part.
-func (t *trainer) parts(f func(from, to int)) {
+// parts calls f for all weights, part by part on all workers if it is worth it.
+func (t *trainer) parts(f func(t *trainer, from, to int)) {
 	n := len(t.groups[0].gradient)
 	if !t.parallel || n <= part {
-		f(0, n)
+		f(t, 0, n)
 		return
 	}
 	_ = parallel.Do(t.workers, (n+part-1)/part, func(_, i int) error { // no part fails
-		f(i*part, min(n, (i+1)*part))
+		f(t, i*part, min(n, (i+1)*part))
 		return nil
 	})
 }
 
 // join adds up the gradients of the groups, in the first of them: (0,1), (2,3), ..., then pairs of pairs.
-func (t *trainer) join() {
+func (t *trainer) join() { t.parts((*trainer).joinPart) }
+
+func (t *trainer) joinPart(from, to int) {
 	kernels := &backends.Current().F32
-	t.parts(func(from, to int) {
-		for width := 1; width < len(t.groups); width *= 2 {
-			for i := 0; i+width < len(t.groups); i += 2 * width {
-				sum := t.groups[i].gradient[from:to]
-				kernels.Add.VV(sum, sum, t.groups[i+width].gradient[from:to])
-			}
+	for width := 1; width < len(t.groups); width *= 2 {
+		for i := 0; i+width < len(t.groups); i += 2 * width {
+			sum := t.groups[i].gradient[from:to]
+			kernels.Add.VV(sum, sum, t.groups[i+width].gradient[from:to])
 		}
-	})
+	}
 }
 
 // loss is the mean loss of the rows of the step.
@@ -271,24 +271,33 @@ func (t *trainer) move() {
 		}
 	}
 	rate, a, n := t.Rate.at(s.step, t.Steps), t.Adam, float64(s.step+1)
-	size := rate / (1 - backends.Pow(a.Beta1, n))
-	correction := 1 / (1 - backends.Pow(a.Beta2, n))
-	decay := 0.0
+	t.pace = pace{
+		size:       float32(rate / (1 - backends.Pow(a.Beta1, n))),
+		correction: float32(1 / (1 - backends.Pow(a.Beta2, n))),
+		shrink:     float32(rate * a.WeightDecay),
+	}
 	if t.EMA > 0 {
 		n := float64(s.averagings)
-		decay = min(t.EMA, (1+n)/(10+n))
+		t.pace.forget = float32(1 - min(t.EMA, (1+n)/(10+n)))
 		s.averagings++
 	}
-	t.parts(func(from, to int) {
-		weights := s.weights[from:to]
-		kernels.Adam(weights, s.first[from:to], s.second[from:to], gradient[from:to],
-			float32(1-a.Beta1), float32(1-a.Beta2), float32(size), float32(correction), float32(a.Epsilon), float32(rate*a.WeightDecay))
-		if t.EMA > 0 {
-			difference, average := t.scratch[from:to], s.average[from:to]
-			kernels.Sub.VV(difference, weights, average)
-			kernels.FMA.VSV(average, difference, float32(1-decay), average)
-		}
-	})
+	t.parts((*trainer).movePart)
+}
+
+// pace is what the moves of all weights have in common in a step.
+type pace struct{ size, correction, shrink, forget float32 }
+
+func (t *trainer) movePart(from, to int) {
+	s, a, p := &t.state, t.Adam, t.pace
+	kernels := &backends.Current().F32
+	weights := s.weights[from:to]
+	kernels.Adam(weights, s.first[from:to], s.second[from:to], t.groups[0].gradient[from:to],
+		float32(1-a.Beta1), float32(1-a.Beta2), p.size, p.correction, float32(a.Epsilon), p.shrink)
+	if t.EMA > 0 {
+		difference, average := t.scratch[from:to], s.average[from:to]
+		kernels.Sub.VV(difference, weights, average)
+		kernels.FMA.VSV(average, difference, p.forget, average)
+	}
 }
 
 // norm is the length of a vector, its squares added in float64 in four sums of every fourth.

@@ -181,6 +181,7 @@ type trainer struct {
 	groups     []*group
 	losses     []float64 // of the rows of a step
 	scratch    []float32 // as long as the weights
+	pace       pace      // of the step at hand
 	validation *validator
 	workers    int
 	fastest    time.Duration // of the steps that were timed
