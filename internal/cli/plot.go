@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/scorefield/infer/density"
 	"github.com/scorefield/infer/draws"
+	"github.com/scorefield/infer/internal/dataset"
 	"github.com/scorefield/infer/internal/figure"
 	"github.com/scorefield/infer/internal/store"
 	"github.com/scorefield/infer/lanes"
@@ -20,23 +22,27 @@ import (
 
 // picture is what the flags of `infer plot` say.
 type picture struct {
-	field, schedule        bool
-	model, density, points string
-	sigma                  float64
-	output                 string
+	field, schedule, levels bool
+	model, density, points  string
+	data                    string
+	sigma                   float64
+	seed                    uint64
+	output                  string
 }
 
 func plotCommand(s *streams) *cobra.Command {
 	var p picture
 	c := &cobra.Command{
 		Use:   "plot",
-		Short: "Draw a learned score, or noise levels",
+		Short: "Draw a learned score, noise levels, or images under noise",
 		Long: "plot --field draws the vector field of a learned score in the plane, and beside it, where --density names the law it was\n" +
 			"learned from, the true one with the error. plot --schedule draws the noise levels and step sizes that fit a file of draws\n" +
-			"(NCSNv2's design), for annealed Langevin.",
+			"(NCSNv2's design), for annealed Langevin. plot --levels draws images of --data as a noise-conditional network sees them: under noise\n" +
+			"of the tutorial's ten levels, a row each.",
 		Example: `  infer plot --field --model donut.safetensors --density donut -o field.png
   infer plot --field --model donut.safetensors --sigma 0.5 -o blurred.svg
-  infer plot --schedule --points draws.npz -o levels.png`,
+  infer plot --schedule --points draws.npz -o schedule.png
+  infer plot --levels --data mnist -o levels.png`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return p.draw(c.Context(), s)
@@ -46,22 +52,33 @@ func plotCommand(s *streams) *cobra.Command {
 	f.SortFlags = false
 	f.BoolVar(&p.field, "field", false, "the vector field of a score")
 	f.BoolVar(&p.schedule, "schedule", false, "the noise levels for draws")
+	f.BoolVar(&p.levels, "levels", false, "images under noise of falling levels")
 	f.StringVar(&p.model, "model", "", "a learned score: the file that infer train wrote")
 	f.StringVar(&p.density, "density", "", "the built-in density that is the truth; alone, its own score is drawn")
 	f.Float64Var(&p.sigma, "sigma", 0, "noise level of a noise-conditional model (default: its least)")
 	f.StringVar(&p.points, "points", "", "a file of points: they choose the axes, and are where the error is measured; with --schedule, the draws")
+	f.StringVar(&p.data, "data", "", "with --levels, the images: a folder, or a file")
+	f.Uint64Var(&p.seed, "seed", 0, "with --levels, the seed of the noise")
 	f.StringVarP(&p.output, "output", "o", "", "write the figure: .png, .svg or .pdf")
 	return c
 }
 
 func (p *picture) draw(ctx context.Context, s *streams) error {
+	asked := 0
+	for _, one := range []bool{p.field, p.schedule, p.levels} {
+		if one {
+			asked++
+		}
+	}
 	switch {
-	case p.field == p.schedule:
-		return usage("plot what? Give --field or --schedule")
+	case asked != 1:
+		return usage("plot what? Give one of --field, --schedule and --levels")
 	case p.output == "":
 		return usage("plot to where? Give -o FIGURE.png")
 	case p.schedule && p.points == "":
 		return usage("the noise levels of what? Give --points FILE")
+	case p.levels && p.data == "":
+		return usage("which images under noise? Give --data FOLDER, %s", whereImages["mnist"])
 	case p.field && p.model == "" && p.density == "":
 		return usage("the field of what? Give --model FILE, --density NAME, or both")
 	}
@@ -72,8 +89,11 @@ func (p *picture) draw(ctx context.Context, s *streams) error {
 	if err := writable(p.output); err != nil {
 		return data(err)
 	}
-	if p.schedule {
-		return p.levels(s, format)
+	switch {
+	case p.schedule:
+		return p.drawSchedule(s, format)
+	case p.levels:
+		return p.drawLevels(s, format)
 	}
 	spec := figure.FieldSpec{}
 	var truth density.Density
@@ -117,8 +137,39 @@ func (p *picture) draw(ctx context.Context, s *streams) error {
 	return err
 }
 
-// levels draws the noise levels that fit a file of draws, and their step sizes.
-func (p *picture) levels(s *streams, format string) error {
+// tutorialRatio is that of the tutorial's ten noise levels, each to the one before it; the first is 1.
+const tutorialLevels, tutorialRatio = 10, 0.63096
+
+// drawLevels draws the first images under noise, a row for each level.
+func (p *picture) drawLevels(s *streams, format string) error {
+	d, err := dataset.Read(p.data)
+	if err != nil {
+		return data(err)
+	}
+	count := min(12, d.Count, max(1, 1300/d.Width))
+	noise := lanes.New(count, d.Height*d.Width)
+	spec := figure.LevelsSpec{Title: filepath.Base(d.Source) + " under noise", Height: d.Height, Width: d.Width}
+	for k := range tutorialLevels {
+		sigma := math.Pow(tutorialRatio, float64(k))
+		random.New(p.seed, random.Noise).Normal(noise, 0, uint64(k))
+		row := make([][]float64, count)
+		for i := range row {
+			row[i] = d.Image(i)
+			for j := range row[i] {
+				row[i][j] += sigma * noise.Row(j)[i]
+			}
+		}
+		spec.Levels, spec.Rows = append(spec.Levels, sigma), append(spec.Rows, row)
+	}
+	if err := store.WriteFile(p.output, func(w io.Writer) error { return figure.Levels(w, format, spec) }); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.out, "%d images under noise of %d levels from %s to %s\nwrote %s\n", count, tutorialLevels, short(spec.Levels[0]), short(spec.Levels[tutorialLevels-1]), p.output)
+	return err
+}
+
+// drawSchedule draws the noise levels that fit a file of draws, and their step sizes.
+func (p *picture) drawSchedule(s *streams, format string) error {
 	t, err := draws.Read(p.points, draws.Options{})
 	if err != nil {
 		return data(err)

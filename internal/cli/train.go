@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/scorefield/infer/internal/dataset"
 	"github.com/scorefield/infer/internal/figure"
 	"github.com/scorefield/infer/internal/store"
 	"github.com/scorefield/infer/score"
@@ -37,6 +38,10 @@ type training struct {
 	json, quiet     bool
 	checkpointEvery time.Duration
 	config          train.Config
+	made            train.Data // of the recipe
+	own             bool       // flags have chosen the network
+	changed         func(flag string) bool
+	images          string // what the data are, in words, where they are images
 }
 
 func trainCommand(s *streams) *cobra.Command {
@@ -49,11 +54,15 @@ func trainCommand(s *streams) *cobra.Command {
 		Use:   "train",
 		Short: "Learn the score of a law from draws of it",
 		Long: "train learns a score network from draws: of a file, or of a built-in density. A model with many noise levels is sampled by\n" +
-			"annealed Langevin, one with a single level by plain Langevin: infer sample --model FILE.",
+			"annealed Langevin, one with a single level by plain Langevin: infer sample --model FILE.\n\n" +
+			"--data may also name images: a folder of IDX files (MNIST), of PNG files or of a folder of them for each class, an IDX file, or\n" +
+			"an npy array of shape (n, height, width). They get a convolutional network, and learn their classes where they have labels.",
 		Example: `  infer train --data draws.npz -o model.safetensors
   infer train --data donut -o donut.safetensors --plot loss.png
   infer train --recipe tutorial-donut -o tutorial.safetensors
   infer train --data draws.csv --sigma 0.1 --hidden 32,32,32 --activation relu -o plain.safetensors
+  infer train --recipe mnist-30m --data mnist -o digits.safetensors
+  infer train --data pictures --steps 20000 -o pictures.safetensors
   infer train --data draws.npz -o model.safetensors --resume`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -65,7 +74,7 @@ func trainCommand(s *streams) *cobra.Command {
 	}
 	f := c.Flags()
 	f.SortFlags = false
-	f.StringVar(&t.data, "data", "", "draws to learn from: a file (.npz, .npy, .csv), or a built-in density")
+	f.StringVar(&t.data, "data", "", "draws to learn from: a file (.npz, .npy, .csv), or a built-in density; or images: a folder or a file")
 	f.StringVar(&t.recipe, "recipe", "", "a whole training by name: "+strings.Join(recipes, ", "))
 	f.StringVarP(&t.output, "output", "o", "", "write the model: .safetensors")
 	f.IntVar(&t.points, "points", 10_000, "draws to make of a built-in density")
@@ -74,13 +83,13 @@ func trainCommand(s *streams) *cobra.Command {
 	f.Float64Var(&t.sigma, "sigma", 0, "a single noise level, for a plain model (default: many levels)")
 	f.Float64Var(&t.low, "sigma-min", 0, "least noise level (default: a law that fits the spread of the data)")
 	f.Float64Var(&t.high, "sigma-max", 0, "largest noise level")
-	f.IntVar(&t.config.Steps, "steps", 10_000, "steps of the optimiser")
-	f.IntVar(&t.config.Batch, "batch", 128, "draws a step")
+	f.IntVar(&t.config.Steps, "steps", 10_000, "steps of the optimiser; with a recipe, in place of its own number")
+	f.IntVar(&t.config.Batch, "batch", 128, "draws a step (64 of images)")
 	f.Float64Var(&t.config.Rate.Peak, "rate", 1e-3, "learning rate")
 	f.StringVar(&t.decay, "decay", "cosine", "how the rate falls: constant, cosine or linear")
 	f.IntVar(&t.config.Rate.WarmUp, "warm-up", 100, "steps over which the rate rises")
 	f.Float64Var(&t.config.Adam.WeightDecay, "weight-decay", 0, "of AdamW")
-	f.Float64Var(&t.config.Clip, "clip", 0, "largest norm of the gradient; 0: no bound")
+	f.Float64Var(&t.config.Clip, "clip", 0, "largest norm of the gradient; 0: no bound (1 for images)")
 	f.Float64Var(&t.config.EMA, "ema", 0.999, "decay of the average of the weights; 0: the last weights")
 	f.Float64Var(&t.config.Validation.Share, "validation", 0, "share of the draws kept to tell the best weights")
 	f.IntVar(&t.config.Validation.Patience, "patience", 0, "evaluations without progress after which to stop; 0: never")
@@ -99,6 +108,7 @@ func trainCommand(s *streams) *cobra.Command {
 // complete checks the flags and makes the config of them, the data apart.
 func (t *training) complete(c *cobra.Command) error {
 	changed := c.Flags().Changed
+	t.changed = changed
 	switch {
 	case t.recipe == "" && t.data == "":
 		return usage("train on what? Give --data FILE, --data DENSITY or --recipe NAME")
@@ -178,6 +188,9 @@ func (t *training) build(changed func(string) bool) error {
 	}
 	t.config.Rate.Decay = decays[t.decay]
 	t.config.Rate.WarmUp = min(t.config.Rate.WarmUp, max(0, t.config.Steps-1))
+	if !changed("batch") {
+		t.config.Batch = 0 // the library's choice, which knows the number of rows
+	}
 	switch {
 	case t.sigma > 0:
 		t.config.Levels = score.List{t.sigma}
@@ -187,6 +200,7 @@ func (t *training) build(changed func(string) bool) error {
 	if !changed("hidden") && !changed("activation") {
 		return nil // the library's choice
 	}
+	t.own = true
 	var widths []int
 	for _, text := range strings.Split(t.hidden, ",") {
 		n, err := strconv.Atoi(strings.TrimSpace(text))
@@ -232,38 +246,40 @@ func (t *training) follow(changed func(string) bool) error {
 		t.config.Seed, t.config.Workers, t.config.Resume = given.Seed, given.Workers, given.Resume
 		if changed("steps") {
 			t.config.Steps = given.Steps
+			t.config.Rate.WarmUp = min(t.config.Rate.WarmUp, max(0, t.config.Steps-1))
+		}
+		t.made = r.Data
+		if t.made.Images != "" && t.data == "" {
+			return usage("--recipe %s learns images: give --data FOLDER, %s", t.recipe, whereImages[t.made.Images])
 		}
 		return nil
 	}
 	return oneOf("recipe", t.recipe, known)
 }
 
-// recipeData is the data of the recipe by that name.
-func recipeData(name string) train.Data {
-	for _, r := range train.Recipes() {
-		if r.Name == name {
-			return r.Data
-		}
+// read makes or reads what is to be learned.
+func (t *training) read(ctx context.Context, say func(string)) error {
+	if t.made.Images != "" || t.data != "" && dataset.IsImages(t.data) {
+		return t.readImages(say)
 	}
-	return train.Data{}
-}
-
-func (t *training) run(ctx context.Context, s *streams) error {
-	source := trainingData{file: t.data, seed: t.config.Seed, workers: t.config.Workers}
-	if t.recipe != "" {
-		source.made = recipeData(t.recipe)
-	} else if t.data != "" && isDensity(t.data) {
+	source := trainingData{file: t.data, made: t.made, seed: t.config.Seed, workers: t.config.Workers}
+	if t.recipe == "" && isDensity(t.data) {
 		source.made, source.file = train.Data{Density: t.data, Points: t.points}, ""
 	}
 	table, err := source.read(ctx)
-	if err != nil {
+	t.config.Data, t.config.Columns = table.Points, table.Names
+	return err
+}
+
+func (t *training) run(ctx context.Context, s *streams) error {
+	say := func(text string) { fmt.Fprintf(s.err, "infer: %s\n", text) }
+	if err := t.read(ctx, say); err != nil {
 		return err
 	}
-	t.config.Data, t.config.Columns = table.Points, table.Names
 	if t.config.About == "" {
 		t.config.About = t.data
 	}
-	t.config.Note = func(text string) { fmt.Fprintf(s.err, "infer: %s\n", text) }
+	t.config.Note = say
 	if !t.config.Resume {
 		if err := train.RemoveCheckpoints(t.output); err != nil {
 			return data(err)
@@ -271,6 +287,12 @@ func (t *training) run(ctx context.Context, s *streams) error {
 	}
 	bar := newProgress(s, t.quiet, "training")
 	t.config.Progress = bar.training
+	if t.images != "" && bar != nil {
+		t.config.Progress = func(now train.Progress) {
+			batch := uint64(t.config.Batch)
+			bar.update(batch*uint64(now.Step), batch*uint64(now.Steps), "images/s", fmt.Sprintf(" step %s, loss %.4g", grouped(uint64(now.Step)), now.Loss))
+		}
+	}
 	began := time.Now()
 	result, err := train.Train(ctx, t.config)
 	bar.end()
@@ -408,19 +430,31 @@ func (t *training) report(s *streams, r *train.Result, seconds float64) error {
 		levels = fmt.Sprintf("noise levels %s to %s", short(info.Low), short(info.High))
 	}
 	line("model", "%s parameters, %d coordinates, %s", grouped(uint64(r.Parameters)), r.Model.Dim(), levels)
-	line("data", "%s draws of %s", grouped(uint64(info.Rows)), t.config.About)
+	if t.images != "" {
+		line("data", "%s %s of %s", grouped(uint64(info.Rows)), t.images, t.data)
+	} else {
+		line("data", "%s draws of %s", grouped(uint64(info.Rows)), t.config.About)
+	}
 	line("loss", "%.4g after %s steps", last.Loss, grouped(uint64(r.Steps)))
 	if r.Validation == r.Validation {
 		line("validation", "%.4g, least at step %s, whose weights the model has", r.Validation, grouped(uint64(r.Best)))
 	}
-	line("speed", "%.3g s, %.3g us a step", seconds, 1e6*seconds/float64(max(1, r.Steps-r.Resumed)))
+	if steps := float64(max(1, r.Steps-r.Resumed)); t.images != "" {
+		line("speed", "%.3g s, %.3g images/s", seconds, steps*float64(t.config.Batch)/seconds)
+	} else {
+		line("speed", "%.3g s, %.3g us a step", seconds, 1e6*seconds/steps)
+	}
 	line("seed", "%d", t.config.Seed)
 	for _, path := range []string{t.output, t.plot, t.curve} {
 		if path != "" {
 			line("wrote", "%s", path)
 		}
 	}
-	line("next", "%s", shell([]string{"infer", "sample", "--model", t.output}))
+	next := []string{"infer", "sample", "--model", t.output}
+	if t.images != "" {
+		next = append(next, "-o", strings.TrimSuffix(t.output, filepath.Ext(t.output))+".png")
+	}
+	line("next", "%s", shell(next))
 	_, err := s.out.Write(b.Bytes())
 	return err
 }
