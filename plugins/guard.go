@@ -17,7 +17,7 @@ type guard struct {
 	pipe    io.Closer
 }
 
-const guardScript = `trap "" HUP INT TERM; read nothing; kill -KILL -- "-$1"; rm -rf -- "$2"`
+const guardScript = `trap "" HUP INT TERM; read nothing; kill -s KILL -- "-$1"; rm -rf -- "$2"`
 
 // startGuard watches over a group. Without a shell there is no guard, only the signal.
 func startGuard(group int, folder string) *guard {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"math"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,7 +15,6 @@ import (
 	"github.com/scorefield/infer/density/densitytest"
 	"github.com/scorefield/infer/lanes"
 	"github.com/scorefield/infer/plugins"
-	"github.com/scorefield/infer/plugins/protocol"
 	"github.com/scorefield/infer/plugins/sdk"
 	"github.com/scorefield/infer/random"
 )
@@ -30,8 +30,15 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// specialModes are other plug-ins, by the first word of the mode.
+var specialModes = map[string]func(mode string){}
+
 // pluginMain is the plug-in.
 func pluginMain(mode string) {
+	if special, ok := specialModes[strings.Fields(mode)[0]]; ok {
+		special(strings.TrimPrefix(mode, "chaos "))
+		return
+	}
 	sdk.Serve(sdk.Plugin{Name: "test", Version: "1.0.0", Models: []sdk.Model{
 		{Name: "donut", Density: density.Donut{}},
 		{Name: "donut32", Density: density.Donut{}, Float32: true},
@@ -150,5 +157,3 @@ func TestPluginsKeepTheContractOfADensity(t *testing.T) {
 		})
 	}
 }
-
-var _ = protocol.Version

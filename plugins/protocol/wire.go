@@ -2,7 +2,6 @@ package protocol
 
 import (
 	"encoding/json"
-	"fmt"
 	"math"
 	"strings"
 	"unicode/utf8"
@@ -616,5 +615,3 @@ var (
 	_ message = question{}
 	_ message = answer{}
 )
-
-func wrongMessage(v any) error { return fmt.Errorf("protocol: %T is no message of infer.plugin.v1", v) }
