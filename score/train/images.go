@@ -43,26 +43,31 @@ var (
 	clothes = []string{"T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"}
 )
 
-// The budgets of the recipes: steps that take half an hour and two hours on two cores with AVX-512.
-const (
-	steps30 = 12_000
-	steps2h = 48_000
+// budget is what a recipe for images spends: time on two cores with AVX-512, as a number of steps of a network of a size.
+type budget struct {
+	words            string // what it is good for
+	channels, blocks []int
+	steps            int
+}
+
+// The larger network needs the longer training to be the better one.
+var (
+	halfHour = budget{"as good as half an hour on two cores makes them", []int{16, 32, 64}, []int{1, 2, 4}, 12_000}
+	twoHours = budget{"as good as two hours on two cores make them", []int{32, 48, 64}, []int{1, 2, 4}, 24_000}
 )
 
 // images is a conditional residual U-Net, preconditioned for pixels of a mean and a standard deviation.
-func images(name, images, about string, steps int, mean, sd float64, classes []string) Recipe {
-	unet := network.UNet{
-		Height: imageSide, Width: imageSide, Patch: 1, Channels: []int{16, 32, 64}, Blocks: []int{1, 1, 2}, Condition: 128,
-	}
+func images(name, images, what string, b budget, mean, sd float64, classes []string) Recipe {
+	unet := network.UNet{Height: imageSide, Width: imageSide, Patch: 1, Channels: b.channels, Blocks: b.blocks, Condition: 128}
 	return Recipe{
-		Name: name, About: about,
+		Name: name, About: what + " " + b.words,
 		Data: Data{Images: images},
 		Train: Config{
 			Network:   network.Standardised(unet.Network(), mean, sd),
 			Objective: Denoising(score.EDM(sd)),
 			// The law of Karras et al. (2022), whose data have a standard deviation of 1/2.
 			Levels: score.LogNormal{Mean: -1.2 + backends.Log(2*sd), SD: 1.2},
-			Steps:  steps, Batch: 64, Group: 8,
+			Steps:  b.steps, Batch: 64, Group: 8,
 			Adam: Adam{Beta2: 0.99},
 			Rate: Rate{Peak: 2e-3, WarmUp: 200, Decay: Linear, From: 0.6},
 			Clip: 1, EMA: 0.999, DropGiven: 0.1,

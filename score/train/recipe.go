@@ -39,6 +39,14 @@ type Draw struct {
 	Levels    int
 }
 
+// WithSteps is the recipe with a training of other length: its learning rate falls over the new steps, after a warm-up of a tenth of them
+// at most.
+func (r Recipe) WithSteps(steps int) Recipe {
+	r.Train.Steps = steps
+	r.Train.Rate.WarmUp = min(r.Train.Rate.WarmUp, steps/10)
+	return r
+}
+
 // donutSD is the standard deviation of a coordinate of the donut: the root of half the mean square of its radius, 6.8095/2.
 const donutSD = 1.8452
 
@@ -80,9 +88,9 @@ func Recipes() []Recipe {
 			Draw: Draw{Particles: 10_000, High: 5, Low: 0.04, Levels: 16, Transitions: 20, Step: 3.2e-4},
 		},
 		tutorialImages(),
-		images("mnist-30m", "mnist", "digits as good as half an hour on two cores makes them", steps30, 0.1307, 0.3081, digits),
-		images("mnist-2h", "mnist", "digits as good as two hours on two cores make them", steps2h, 0.1307, 0.3081, digits),
-		images("fashion-30m", "fashion-mnist", "clothes as good as half an hour on two cores makes them", steps30, 0.2860, 0.3530, clothes),
-		images("fashion-2h", "fashion-mnist", "clothes as good as two hours on two cores make them", steps2h, 0.2860, 0.3530, clothes),
+		images("mnist-30m", "mnist", "digits", halfHour, 0.1307, 0.3081, digits),
+		images("mnist-2h", "mnist", "digits", twoHours, 0.1307, 0.3081, digits),
+		images("fashion-30m", "fashion-mnist", "clothes", halfHour, 0.2860, 0.3530, clothes),
+		images("fashion-2h", "fashion-mnist", "clothes", twoHours, 0.2860, 0.3530, clothes),
 	}
 }
