@@ -75,6 +75,10 @@ func (f *fusion) copy(id int) int {
 		if x, d, cd, ok := f.scaledSum(n); ok {
 			return f.fma(n, x, d, cd)
 		}
+	case opSumPixels:
+		if args := f.factors(n.args[0]); len(args) == 2 {
+			return f.to.make(node{op: opDotPixels, shape: n.shape, args: args})
+		}
 	case opSum:
 		x := f.from.nodes[n.args[0]]
 		if p, ok := f.product(n.args[0], x); ok && f.from.covers(p[0], x) && f.from.covers(p[1], x) {
@@ -83,7 +87,7 @@ func (f *fusion) copy(id int) int {
 	}
 	if n.op == opSumParticles {
 		if x := f.from.nodes[n.args[0]]; x.op == opSumPixels { // over pixels and particles at once
-			return f.to.make(node{op: opSumParticles, shape: n.shape, args: []int{f.done[x.args[0]]}})
+			return f.to.make(node{op: opSumParticles, shape: n.shape, args: f.factors(x.args[0])})
 		}
 		if p, ok := f.product(n.args[0], n); ok && !f.from.isConstant(p[1]) {
 			return f.sumProducts(n, f.done[p[0]], f.done[p[1]])
@@ -95,6 +99,15 @@ func (f *fusion) copy(id int) int {
 	}
 	n.args = args
 	return f.to.make(n)
+}
+
+// factors is an image, or the two whose product it is.
+func (f *fusion) factors(id int) []int {
+	x := f.from.nodes[id]
+	if p, ok := f.product(id, x); ok && f.from.covers(p[0], x) && f.from.covers(p[1], x) {
+		return []int{f.done[p[0]], f.done[p[1]]}
+	}
+	return []int{f.done[id]}
 }
 
 // sumProducts is the sum over the particles of x*y. A number for each particle times a vector is the gradient of weights

@@ -173,11 +173,7 @@ func (v Value) ScaleChannels(s Value) Value {
 	if g == nil {
 		return poison(v, s)
 	}
-	shape, factor, image := g.shape(v.id), s.id, v.id
-	if n := g.nodes[image]; n.op == opMul && g.nodes[n.args[1]].op == opSpreadPixels { // scaled already: one product
-		image, factor = n.args[0], g.mul(g.nodes[n.args[1]].args[0], factor)
-	}
-	return Value{g, g.mul(image, g.spreadPixels(factor, shape))}
+	return Value{g, g.mul(v.id, g.spreadPixels(s.id, g.shape(v.id)))}
 }
 
 // ShiftChannels is an image [h, w, c] with a vector s [c], which is each particle's own or shared, added to each pixel.
@@ -216,7 +212,7 @@ func (v Value) SumPixels() Value {
 }
 
 // Attention is softmax(q k' / sqrt(d)) v, row by row (Vaswani et al., 2017), for queries q [t, d], keys k [u, d] and values v
-// [u, e] of each particle: [t, e]. Products add in float32 in the order of the index.
+// [u, e] of each particle: [t, e]. Sums are in float32 and in the order of the index.
 func Attention(q, k, v Value) Value {
 	g := together("attention", q, k, v)
 	if g == nil {
@@ -226,14 +222,14 @@ func Attention(q, k, v Value) Value {
 	if len(a) != 2 || len(b) != 2 || len(c) != 2 || a[1] != b[1] || b[0] != c[0] {
 		return g.fail("attention: shapes %v, %v and %v do not fit: it takes queries [t, d], keys [u, d] and values [u, e]", shapeText(a), shapeText(b), shapeText(c))
 	}
-	for _, s := range [][]int{{a[0], b[0]}, {a[0], c[1]}} {
+	for _, s := range [][]int{{b[0], a[0]}, {a[0], c[1]}} {
 		if _, err := elements(s); err != nil {
 			return g.fail("attention: %w", err)
 		}
 	}
 	scaled := q.Scale(1 / math.Sqrt(float64(a[1])))
-	weights := g.softmax(g.product(scaled.id, g.transpose(k.id)))
-	return Value{g, g.product(weights, v.id)}
+	weights := g.softmax(g.product(k.id, g.transpose(scaled.id))) // of all queries side by side
+	return Value{g, g.product(g.transpose(weights), v.id)}
 }
 
 // The functions below make nodes of operands that fit. They fold no constants: networks have none worth it.
@@ -291,7 +287,33 @@ func (g *Graph) spreadPixels(a int, shape []int) int {
 	return g.make(node{op: opSpreadPixels, shape: shape, args: []int{a}})
 }
 
+// scaledChannels is a*b if b is a number, or a vector for each pixel, and a is a vector for each pixel or an image times one:
+// then the factors of the channels are multiplied, not the pixels.
+func (g *Graph) scaledChannels(a, b int) (int, bool) {
+	na, nb := g.nodes[a], g.nodes[b]
+	factor := b
+	if nb.op == opSpreadPixels {
+		factor = nb.args[0]
+	} else if !g.scalar(b) {
+		return 0, false
+	}
+	switch {
+	case na.op == opSpreadPixels:
+		return g.spreadPixels(g.mul(na.args[0], factor), na.shape), true
+	case na.op == opMul && g.nodes[na.args[1]].op == opSpreadPixels:
+		return g.mul(na.args[0], g.spreadPixels(g.mul(g.nodes[na.args[1]].args[0], factor), na.shape)), true
+	}
+	return 0, false
+}
+
 func (g *Graph) sumPixels(x int) int {
+	n := g.nodes[x]
+	switch {
+	case n.op == opSpreadPixels:
+		return g.mul(n.args[0], g.number(float64(n.shape[0]*n.shape[1])))
+	case n.op == opMul && g.nodes[n.args[1]].op == opSpreadPixels:
+		return g.mul(g.sumPixels(n.args[0]), g.nodes[n.args[1]].args[0])
+	}
 	return g.make(node{op: opSumPixels, shape: g.shape(x)[2:], args: []int{x}})
 }
 

@@ -151,23 +151,23 @@ func plainImage(g *Graph, n *node, values [][]float64) []float64 {
 			}
 		}
 	case opSoftmax:
-		for i := 0; i < len(a); i += x[1] {
+		for j := range x[1] {
 			sum := 0.0
-			for j := range x[1] {
-				sum += math.Exp(a[i+j])
+			for i := j; i < len(a); i += x[1] {
+				sum += math.Exp(a[i])
 			}
-			for j := range x[1] {
-				out[i+j] = math.Exp(a[i+j]) / sum
+			for i := j; i < len(a); i += x[1] {
+				out[i] = math.Exp(a[i]) / sum
 			}
 		}
 	case opSoftmaxGradient:
-		for i := 0; i < len(a); i += x[1] {
+		for j := range x[1] {
 			sum := 0.0
-			for j := range x[1] {
-				sum += a[i+j] * values[1][i+j]
+			for i := j; i < len(a); i += x[1] {
+				sum += a[i] * values[1][i]
 			}
-			for j := range x[1] {
-				out[i+j] = a[i+j] * (values[1][i+j] - sum)
+			for i := j; i < len(a); i += x[1] {
+				out[i] = a[i] * (values[1][i] - sum)
 			}
 		}
 	}

@@ -78,7 +78,7 @@ const (
 	opSumPixels        // [c]: the sum over the pixels
 	opGroupSum         // [c] in `from` groups: for each channel the sum over its group
 	opProduct          // of matrices, in float32
-	opSoftmax          // of each row of a matrix
+	opSoftmax          // of each column of a matrix
 	opSoftmaxGradient  // at its argument, from args[0], its result, and args[1], the gradient there
 
 	// Networks: products with weights that all particles share, and sums over the particles.
@@ -86,6 +86,7 @@ const (
 	opDenseGradient // the sum over the particles of the products of the elements of args[0] and args[1], [k, o]
 	opSumParticles  // the sum over the particles
 	opSumProducts   // in programs only: the sum over the particles of products, element by element
+	opDotPixels     // in programs only: the sum over the pixels of products
 )
 
 var operationNames = [...]string{
@@ -103,6 +104,7 @@ var operationNames = [...]string{
 	opSpreadPixels: "spreadPixels", opSumPixels: "sumPixels", opGroupSum: "groupSum", opProduct: "product", opSoftmax: "softmax",
 	opSoftmaxGradient: "softmaxGradient",
 	opDense:           "dense", opDenseGradient: "denseGradient", opSumParticles: "sumParticles", opSumProducts: "sumProducts",
+	opDotPixels: "dotPixels",
 }
 
 func (op operation) String() string { return operationNames[op] }

@@ -33,7 +33,7 @@ func CompileRows(outputs, inputs, params []Value) (*RowProgram, error) {
 	c := &rowCompiler{
 		Graph: h, places: map[int]rowPlace{}, matrices: map[int]rowPlace{}, homes: map[int]rowPlace{},
 		copies: map[copyKey]rowPlace{}, vectors: map[int]rowPlace{}, turned: map[int]rowPlace{}, p: &RowProgram{},
-		images: map[int]rowImage{}, slots: map[int]rowSlot{},
+		images: map[int]rowImage{}, slots: map[int]rowSlot{}, lines: map[int]rowPlace{},
 	}
 	given := len(inputs)
 	return c.compile(fused[len(roots):], fused[:given], fused[given:len(roots)]), nil
@@ -63,6 +63,7 @@ type rowCompiler struct {
 	copies   map[copyKey]rowPlace // of nodes, in another stride
 	images   map[int]rowImage     // of nodes whose pixels do not lie side by side
 	slots    map[int]rowSlot      // where nodes are to be computed: in those that they are joined to
+	lines    map[int]rowPlace     // vectors for each pixel, for as many pixels as are worked on at a time
 	uses     []int                // of nodes by other nodes and outputs
 	buffers  []rowBuffer
 	pixels   bool // there are images: they are worked through one by one
@@ -105,6 +106,9 @@ func (c *rowCompiler) compile(outputs, inputs, params []int) *RowProgram {
 				c.uses[a]++
 			}
 		}
+	}
+	for id, n := range c.nodes {
+		c.pixels = c.pixels || needed[id] && n.op.image()
 	}
 	c.findSlots(needed)
 	absorbed := c.absorb(needed)
@@ -216,12 +220,20 @@ func (c *rowCompiler) place(id int) rowPlace {
 		c.p.constants = append(c.p.constants, make([]float32, whole(n.size)-n.size)...)
 		c.places[id] = p
 		return p
+	case n.op == opSpreadPixels:
+		c.simple(id, rowInstruction{kind: rowSpreadPixels, size: c.imageSizeOf(id)})
+		return c.places[id]
 	case n.op == opView:
 		p := c.place(n.args[0])
 		p.at += n.from
 		c.places[id] = p
 		return p
-	case n.op == opTranspose && n.shared:
+	case n.op == opTranspose && !n.shared:
+		dst := c.home(id)
+		c.places[id] = dst
+		c.add(phaseEach, rowInstruction{kind: rowGather, op: n.op, n: n.size, inner: n.size, indices: transposed(n.shape[1], n.shape[0]), dst: dst, a: rowOperand{rowPlace: c.place(n.args[0])}})
+		return dst
+	case n.op == opTranspose:
 		p := c.newShared(1, n.size)
 		if h, ok := c.homes[id]; ok {
 			p = h
@@ -346,6 +358,9 @@ func (c *rowCompiler) output(target rowPlace, id int) {
 
 // plan gives every buffer its columns, chooses the rows of a piece, and makes places refer to the program's memory.
 func (c *rowCompiler) plan() {
+	for phase := range c.p.code {
+		findRuns(c.p.code[phase])
+	}
 	code := c.p.code[phaseEach]
 	for at := range code {
 		code[at].each(func(q *rowPlace) {
@@ -364,23 +379,43 @@ func (c *rowCompiler) plan() {
 			dying[b.last] = append(dying[b.last], i)
 		}
 	}
+	c.shrink(code)
 	m := rows{free: []span{{0, 1 << 40}}}
+	var kept runMemory
 	for at := range code {
 		in := &code[at]
+		if in.run > 0 {
+			kept.begin(at, in.run)
+		}
 		reused := -1
 		if in.dst.array < 0 {
 			if b := &c.buffers[-1-in.dst.array]; b.first == at {
 				if reused = c.reusable(in, at); reused >= 0 {
 					b.column = c.buffers[reused].column
+				} else if column, ok := kept.take(in, c.span(b.stride)); ok {
+					b.column = column
 				} else {
+					b.column = m.take(c.span(b.stride))
+				}
+			}
+		}
+		for _, o := range in.operands() { // room that an instruction needs for itself
+			if o.use != useConstant && o.array < 0 {
+				if b := &c.buffers[-1-o.array]; b.first == at {
 					b.column = m.take(c.span(b.stride))
 				}
 			}
 		}
 		for _, i := range dying[at] {
 			if i != reused {
-				m.give(span{c.buffers[i].column, c.span(c.buffers[i].stride)})
+				kept.give(span{c.buffers[i].column, c.span(c.buffers[i].stride)}, c.wholly(i, in))
 			}
+		}
+		if at+1 >= kept.end {
+			for _, s := range kept.spans {
+				m.give(s.span)
+			}
+			kept.spans = kept.spans[:0]
 		}
 	}
 	c.p.columns = m.most
@@ -409,20 +444,28 @@ func (c *rowCompiler) span(stride int) int {
 
 // reusable is an operand's buffer that a flat instruction may overwrite, -1 if there is none.
 func (c *rowCompiler) reusable(in *rowInstruction, at int) int {
-	if in.kind != rowFlat {
+	n := in.n
+	switch in.kind {
+	case rowFlat:
+	case rowLines:
+		n = in.n * in.m
+		if in.repeat {
+			n = in.n * in.strip()
+		}
+	default:
 		return -1
 	}
 	for _, o := range in.operands() {
-		if o.use != useRows || o.array >= 0 || o.at != 0 {
+		if o.use != useRows || o.array >= 0 || o.at != 0 || o.repeat != in.repeat {
 			continue
 		}
 		b := c.buffers[-1-o.array]
-		if b.last != at || b.stride != in.dst.stride || in.n != b.stride {
+		if b.last != at || b.stride != c.buffers[-1-in.dst.array].stride || n != b.stride {
 			continue
 		}
 		good := true
 		for _, other := range in.operands() {
-			good = good && (other.use == useConstant || other.array != o.array || other.rowPlace == o.rowPlace && other.use == useRows)
+			good = good && (other.use == useConstant || other.array != o.array || other.rowPlace == o.rowPlace && other.use == useRows && other.repeat == in.repeat)
 		}
 		if good {
 			return -1 - o.array

@@ -42,8 +42,7 @@ func (c *rowCompiler) gated(id int) bool {
 
 func (c *rowCompiler) emit(id int) {
 	n := c.nodes[id]
-	if n.op.image() {
-		c.pixels = true
+	if n.op.image() || n.op == opDotPixels {
 		c.emitImage(id)
 		return
 	}
@@ -66,12 +65,7 @@ func (c *rowCompiler) emit(id int) {
 		c.places[id] = dst
 		c.add(c.moment(id), rowInstruction{kind: rowScatter, op: n.op, n: n.size, indices: n.indices, dst: dst, a: rowOperand{rowPlace: c.place(n.args[0])}})
 	case opTranspose:
-		if n.shared {
-			return // written where it is asked for
-		}
-		dst := c.home(id)
-		c.places[id] = dst
-		c.add(phaseEach, rowInstruction{kind: rowGather, op: n.op, n: n.size, inner: n.size, indices: transposed(n.shape[1], n.shape[0]), dst: dst, a: rowOperand{rowPlace: c.place(n.args[0])}})
+		// written where it is asked for
 	case opSum, opDot, opMaxElement:
 		c.reduce(id)
 	case opMatMul:
@@ -85,7 +79,7 @@ func (c *rowCompiler) emit(id int) {
 	case opDenseGradient:
 		c.denseAdd(id, n.args[0], n.args[1])
 	case opSumParticles:
-		if x := n.args[0]; c.size(x) != n.size {
+		if c.size(n.args[0]) != n.size {
 			c.sumImages(id)
 			return
 		}
@@ -263,6 +257,10 @@ const manyFeatures = 24
 // elementwise computes node id as an elementwise operation n, by one call of the kernel for all rows if it can.
 func (c *rowCompiler) elementwise(id int, n node) {
 	phase := c.moment(id)
+	if phase == phaseEach && len(n.shape) == 3 && c.pixels {
+		c.elementwiseLines(id, n)
+		return
+	}
 	in := rowInstruction{kind: rowFlat, op: n.op, n: n.size}
 	operands := in.operands()
 	vectors, repeated, padded := false, false, false

@@ -92,7 +92,13 @@ func (f *rowFrame) run(code []rowInstruction, kernels []kernel32) {
 		case rowTurn:
 			f.turn(in, k.table)
 		default:
-			if in.kind >= rowConvolve {
+			switch {
+			case in.kind.byLines():
+				if in.run > 0 {
+					f.lines(code[i:i+in.run], kernels[i:])
+				}
+				continue
+			case in.kind >= rowConvolve:
 				f.image(in, k)
 				continue
 			}

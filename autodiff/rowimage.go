@@ -115,18 +115,17 @@ func (c *rowCompiler) emitImage(id int) {
 		c.resample(id, rowBilinear)
 	case opBilinearGradient:
 		c.resample(id, rowBilinearGradient)
-	case opSpreadPixels:
-		c.simple(id, rowInstruction{kind: rowSpreadPixels, size: c.imageSizeOf(id)})
-	case opSumPixels:
+	case opSpreadPixels: // written where it is asked for
+	case opSumPixels, opDotPixels:
 		c.sumPixels(id)
 	case opGroupSum:
 		c.simple(id, rowInstruction{kind: rowGroupSum, m: n.from})
 	case opProduct:
 		c.matrixProduct(id)
 	case opSoftmax:
-		c.simple(id, rowInstruction{kind: rowSoftmax, m: n.shape[0]})
+		c.softmax(id, rowSoftmax)
 	case opSoftmaxGradient:
-		c.simple(id, rowInstruction{kind: rowSoftmaxGradient, m: n.shape[0]})
+		c.softmax(id, rowSoftmaxGradient)
 	}
 }
 
@@ -259,40 +258,4 @@ func (c *rowCompiler) resample(id int, kind rowKind) {
 	in.pixel = in.size.channels
 	c.places[id] = in.dst
 	c.add(phase, in)
-}
-
-// sumPixels computes the sum over the pixels by lines.
-func (c *rowCompiler) sumPixels(id int) {
-	phase, x := c.moment(id), c.nodes[id].args[0]
-	size := c.imageSizeOf(x)
-	line := c.newRows(phase, size.width*size.channels)
-	c.add(phase, rowInstruction{kind: rowSumLines, op: opSumPixels, n: size.width * size.channels, m: size.height, dst: line, a: rowOperand{rowPlace: c.rowsOf(x, phase)}})
-	c.fold(id, phase, line, size)
-}
-
-// fold adds up the pixels of a line.
-func (c *rowCompiler) fold(id, phase int, line rowPlace, size imageSize) {
-	dst, ok := c.homes[id]
-	if !ok {
-		dst = c.newRows(phase, size.channels)
-	}
-	c.places[id] = dst
-	c.add(phase, rowInstruction{kind: rowFoldPixels, op: opSumPixels, n: size.channels, m: size.width, dst: dst, a: rowOperand{rowPlace: line}})
-}
-
-// sumImages computes the sum over the pixels of all particles: over the lines of one after the other, and then over the
-// pixels of that.
-func (c *rowCompiler) sumImages(id int) {
-	phase, x := c.phase(id), c.nodes[id].args[0]
-	size := c.imageSizeOf(x)
-	line := c.newShared(1, size.width*size.channels)
-	c.add(phase, rowInstruction{kind: rowSumLinesAdd, op: opSumPixels, n: size.width * size.channels, m: size.height, dst: line, a: rowOperand{rowPlace: c.rowsOf(x, phase)}})
-	c.fold(id, c.moment(id), line, size)
-}
-
-// matrixProduct computes a product of matrices in float32.
-func (c *rowCompiler) matrixProduct(id int) {
-	n := c.nodes[id]
-	in := rowInstruction{kind: rowProduct, m: n.shape[0], inner: c.shape(n.args[0])[1]}
-	c.simple(id, in)
 }

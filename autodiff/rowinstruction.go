@@ -11,40 +11,43 @@ import (
 type rowKind uint8
 
 const (
-	rowFlat           rowKind = iota // an elementwise kernel over all rows at once, padding included
-	rowByRow                         // an elementwise kernel row by row
-	rowCopy                          // a row's n numbers to a place of another stride; from stride 0, repeated
-	rowSpread                        // n times the one number of a row
-	rowFill                          // n times a constant
-	rowReduce                        // all numbers of a row to one
-	rowGather                        // numbers of a row at indices
-	rowScatter                       // numbers of a row added at indices
-	rowTranspose                     // a shared matrix of inner rows and n columns, exchanged
-	rowTurn                          // n numbers each of which lies beside those of other rows, to rows
-	rowDense                         // rows times a matrix of inner rows and n columns
-	rowDenseThin                     // rows times a transposed matrix of n rows, each number beside those of other rows
-	rowDenseAdd                      // inner numbers of a row times n numbers of one, summed over the rows
-	rowDenseAddTurned                // that, with the n numbers being the rows of the result
-	rowColumnSums                    // rows, summed
-	rowMatMul                        // matrices of m and inner rows times each other
-	rowSumProducts                   // products of rows, summed over the rows
-	rowConvolve                      // an image, convolved with weights
-	rowConvolveThin                  // an image times a vector at each pixel
-	rowConvolveAdd                   // the gradient at weights, summed over the rows
-	rowFlip                          // weights turned around, for the gradient at an image
-	rowCopyPixels                    // the channels of an image
-	rowAveragePool                   // images of another size
-	rowUpsample                      //
-	rowBilinear                      //
-	rowBilinearGradient              //
-	rowSpreadPixels                  // a vector for each pixel
-	rowSumLines                      // the sum over the lines of an image, or of products of two
-	rowSumLinesAdd                   // that, and over the rows
-	rowFoldPixels                    // the sum over the pixels of a line
-	rowGroupSum                      // sums over m groups of numbers, for each number
-	rowProduct                       // matrices in float32
-	rowSoftmax                       // of the rows of a matrix
-	rowSoftmaxGradient               //
+	rowFlat             rowKind = iota // an elementwise kernel over all rows at once, padding included
+	rowByRow                           // an elementwise kernel row by row
+	rowCopy                            // a row's n numbers to a place of another stride; from stride 0, repeated
+	rowSpread                          // n times the one number of a row
+	rowFill                            // n times a constant
+	rowReduce                          // all numbers of a row to one
+	rowGather                          // numbers of a row at indices
+	rowScatter                         // numbers of a row added at indices
+	rowTranspose                       // a shared matrix of inner rows and n columns, exchanged
+	rowTurn                            // n numbers each of which lies beside those of other rows, to rows
+	rowDense                           // rows times a matrix of inner rows and n columns
+	rowDenseThin                       // rows times a transposed matrix of n rows, each number beside those of other rows
+	rowDenseAdd                        // inner numbers of a row times n numbers of one, summed over the rows
+	rowDenseAddTurned                  // that, with the n numbers being the rows of the result
+	rowColumnSums                      // rows, summed
+	rowMatMul                          // matrices of m and inner rows times each other
+	rowSumProducts                     // products of rows, summed over the rows
+	rowConvolve                        // an image, convolved with weights
+	rowConvolveThin                    // an image times a vector at each pixel
+	rowConvolveAdd                     // the gradient at weights, summed over the rows
+	rowFlip                            // weights turned around, for the gradient at an image
+	rowCopyPixels                      // the channels of an image
+	rowAveragePool                     // images of another size
+	rowUpsample                        //
+	rowBilinear                        //
+	rowBilinearGradient                //
+	rowSpreadPixels                    // a vector again and again
+	rowLines                           // an elementwise kernel, some of m lines of n numbers at a time
+	rowPixelLines                      // pixels of inner numbers to others that are wider apart or closer, by lines
+	rowSumLines                        // the sum over the lines of an image, or of products of two
+	rowSumLinesAdd                     // that, and over the rows
+	rowFoldPixels                      // the sum over the pixels of a line
+	rowGroupSum                        // sums over m groups of numbers, for each number
+	rowProduct                         // matrices in float32
+	rowTransposePixels                 // a matrix, exchanged
+	rowSoftmax                         // of the columns of a matrix
+	rowSoftmaxGradient                 //
 )
 
 // rowPlace is where rows are: numbers of row i begin at number at + i*stride of an array. While a program is compiled, a
@@ -63,9 +66,10 @@ const (
 
 type rowOperand struct {
 	rowPlace
-	pixel int // from pixel to pixel of an image
-	use   rowUse
-	value float32
+	pixel  int  // from pixel to pixel of an image
+	repeat bool // the same for all lines
+	use    rowUse
+	value  float32
 }
 
 type rowInstruction struct {
@@ -81,7 +85,10 @@ type rowInstruction struct {
 	dst     rowPlace
 	a, b, c rowOperand // of a dense one: rows, weights, bias; of a gated one: rows, weights, gate
 	bias    bool
-	pixel   int // of dst, as that of an operand
+	turned  bool // a is transposed
+	pixel   int  // of dst, as that of an operand
+	repeat  bool // of dst: each strip is written over the last
+	run     int  // so many instructions, with this one, go through their lines together
 	window  backends.Window
 	size    imageSize // of dst
 	from    imageSize // of a
@@ -91,8 +98,12 @@ type rowInstruction struct {
 // operands are those that the instruction has.
 func (in *rowInstruction) operands() []*rowOperand {
 	switch in.kind {
-	case rowFlat, rowByRow:
+	case rowFlat, rowByRow, rowLines:
 		return []*rowOperand{&in.a, &in.b, &in.c}[:in.op.arity()]
+	case rowSumLines, rowSumLinesAdd:
+		if in.op == opDotPixels {
+			return []*rowOperand{&in.a, &in.b}
+		}
 	case rowFill:
 		return nil
 	case rowReduce:
@@ -109,7 +120,9 @@ func (in *rowInstruction) operands() []*rowOperand {
 			return []*rowOperand{&in.a, &in.b, &in.c}
 		}
 		return []*rowOperand{&in.a, &in.b}
-	case rowDenseAdd, rowDenseAddTurned, rowSumProducts, rowMatMul, rowConvolveAdd, rowProduct, rowSoftmaxGradient:
+	case rowSoftmaxGradient:
+		return []*rowOperand{&in.a, &in.b, &in.c}
+	case rowDenseAdd, rowDenseAddTurned, rowSumProducts, rowMatMul, rowConvolveAdd, rowProduct, rowSoftmax:
 		return []*rowOperand{&in.a, &in.b}
 	}
 	return []*rowOperand{&in.a}
@@ -151,7 +164,7 @@ type kernel32 struct {
 
 func (in *rowInstruction) resolve(t *backends.Table) kernel32 {
 	switch in.kind {
-	case rowFlat, rowByRow:
+	case rowFlat, rowByRow, rowLines:
 		switch in.op.arity() {
 		case 1:
 			return kernel32{unary: unary32(t, in.op)}

@@ -29,10 +29,8 @@ func (f *rowFrame) picture(p *rowPlace, r, pixel int, s imageSize) backends.Imag
 
 // image carries out an instruction of images.
 func (f *rowFrame) image(in *rowInstruction, k *kernel32) {
-	if in.kind == rowConvolveAdd || in.kind == rowSumLinesAdd {
-		if f.first {
-			clear(f.numbers(&in.dst, 0, in.n))
-		}
+	if in.kind == rowConvolveAdd && f.first {
+		clear(f.numbers(&in.dst, 0, in.n))
 	}
 	for r := range f.rows {
 		switch in.kind {
@@ -52,7 +50,8 @@ func (f *rowFrame) image(in *rowInstruction, k *kernel32) {
 			size, ic, oc := in.m, in.inner, in.n
 			k.table.FlipWeights(f.numbers(&in.dst, 0, size*size*oc*whole(ic)), f.numbers(&in.a.rowPlace, 0, size*size*ic*oc), size, ic, oc)
 		case rowCopyPixels:
-			f.copyPixels(in, r)
+			dst, a := f.numbers(&in.dst, r, (in.m-1)*in.pixel+in.n), f.numbers(&in.a.rowPlace, r, (in.m-1)*in.a.pixel+in.n)
+			copyPixels(dst, a, in.n, in.m, in.pixel, in.a.pixel)
 		case rowAveragePool:
 			f.averagePool(in, k.table, r)
 		case rowUpsample:
@@ -60,24 +59,19 @@ func (f *rowFrame) image(in *rowInstruction, k *kernel32) {
 		case rowBilinear, rowBilinearGradient:
 			f.bilinear(in, r)
 		case rowSpreadPixels:
-			c := in.size.channels
-			dst, a := f.numbers(&in.dst, r, in.n), f.numbers(&in.a.rowPlace, r, c)
-			for len(dst) > 0 {
-				copy(dst, a)
-				dst = dst[c:]
-			}
-		case rowSumLines:
 			dst := f.numbers(&in.dst, r, in.n)
-			clear(dst)
-			f.sumLines(in, k.table, dst, r)
-		case rowSumLinesAdd:
-			f.sumLines(in, k.table, f.numbers(&in.dst, 0, in.n), r)
+			done := copy(dst, f.numbers(&in.a.rowPlace, r, in.size.channels))
+			for done < len(dst) {
+				done += copy(dst[done:], dst[:done])
+			}
 		case rowFoldPixels:
-			f.foldPixels(in, r)
+			f.foldPixels(in, k.table, r)
 		case rowGroupSum:
 			f.groupSum(in, r)
 		case rowProduct:
 			f.product(in, k.table, r)
+		case rowTransposePixels:
+			k.table.Transpose(f.matrixOf(&in.dst, r, in.n, in.m, in.pixel), f.matrixOf(&in.a.rowPlace, r, in.m, in.n, in.a.pixel))
 		case rowSoftmax:
 			f.softmax(in, k.table, r)
 		case rowSoftmaxGradient:
@@ -98,27 +92,26 @@ func (f *rowFrame) convolveThin(in *rowInstruction, t *backends.Table32, r int) 
 	t.DenseThin(backends.NewMatrix(1, pixels, f.numbers(&in.dst, r, pixels)), x, w, bias)
 }
 
-// copyPixels copies n numbers of each of m pixels.
-func (f *rowFrame) copyPixels(in *rowInstruction, r int) {
-	dst, a := f.numbers(&in.dst, r, (in.m-1)*in.pixel+in.n), f.numbers(&in.a.rowPlace, r, (in.m-1)*in.a.pixel+in.n)
+// copyPixels copies n numbers of each of some pixels that are so far apart.
+func copyPixels(dst, a []float32, n, pixels, to, from int) {
 	switch {
-	case in.pixel == in.n && in.a.pixel == in.n:
+	case to == n && from == n:
 		copy(dst, a)
-	case in.n == 16:
-		for i := range in.m {
-			*(*[16]float32)(dst[i*in.pixel:]) = *(*[16]float32)(a[i*in.a.pixel:])
+	case n == 16:
+		for i := range pixels {
+			*(*[16]float32)(dst[i*to:]) = *(*[16]float32)(a[i*from:])
 		}
-	case in.n == 32:
-		for i := range in.m {
-			*(*[32]float32)(dst[i*in.pixel:]) = *(*[32]float32)(a[i*in.a.pixel:])
+	case n == 32:
+		for i := range pixels {
+			*(*[32]float32)(dst[i*to:]) = *(*[32]float32)(a[i*from:])
 		}
-	case in.n == 1:
-		for i := range in.m {
-			dst[i*in.pixel] = a[i*in.a.pixel]
+	case n == 1:
+		for i := range pixels {
+			dst[i*to] = a[i*from]
 		}
 	default:
-		for i := range in.m {
-			copy(dst[i*in.pixel:][:in.n], a[i*in.a.pixel:])
+		for i := range pixels {
+			copy(dst[i*to:][:n], a[i*from:])
 		}
 	}
 }
@@ -209,18 +202,14 @@ func (f *rowFrame) bilinearGradient(in *rowInstruction, r int) {
 	}
 }
 
-// sumLines adds m lines of n numbers to dst.
-func (f *rowFrame) sumLines(in *rowInstruction, t *backends.Table32, dst []float32, r int) {
-	a := f.numbers(&in.a.rowPlace, r, in.m*in.n)
-	for y := range in.m {
-		t.Add.VV(dst, dst, a[y*in.n:][:in.n])
-	}
-}
-
 // foldPixels adds up the m pixels of a line.
-func (f *rowFrame) foldPixels(in *rowInstruction, r int) {
+func (f *rowFrame) foldPixels(in *rowInstruction, t *backends.Table32, r int) {
 	dst, a := f.numbers(&in.dst, r, in.n), f.numbers(&in.a.rowPlace, r, in.m*in.n)
 	copy(dst, a)
+	if in.n%backends.DenseWidth == 0 {
+		t.ColumnSums(dst, backends.NewMatrix(in.m-1, in.n, a[in.n:]))
+		return
+	}
 	for x := 1; x < in.m; x++ {
 		for c, v := range a[x*in.n:][:in.n] {
 			dst[c] += v
@@ -238,51 +227,6 @@ func (f *rowFrame) groupSum(in *rowInstruction, r int) {
 		}
 		for j := range size {
 			dst[i+j] = s
-		}
-	}
-}
-
-// product multiplies matrices [m, inner] and [inner, n/m].
-func (f *rowFrame) product(in *rowInstruction, t *backends.Table32, r int) {
-	columns := in.n / in.m
-	dst, a, b := f.numbers(&in.dst, r, in.n), f.numbers(&in.a.rowPlace, r, in.m*in.inner), f.numbers(&in.b.rowPlace, r, in.inner*columns)
-	for i := range in.m {
-		row := dst[i*columns:][:columns]
-		clear(row)
-		for k, v := range a[i*in.inner:][:in.inner] {
-			for j := range row {
-				row[j] = backends.FMA32(v, b[k*columns+j], row[j])
-			}
-		}
-	}
-}
-
-func (f *rowFrame) softmax(in *rowInstruction, t *backends.Table32, r int) {
-	columns := in.n / in.m
-	dst, a := f.numbers(&in.dst, r, in.n), f.numbers(&in.a.rowPlace, r, in.n)
-	for i := 0; i < in.n; i += columns {
-		row, from := dst[i:][:columns], a[i:][:columns]
-		t.Add.VS(row, from, -largest(from))
-		t.Exp(row, row)
-		var s float32
-		for _, v := range row {
-			s += v
-		}
-		t.Mul.VS(row, row, 1/s)
-	}
-}
-
-func (f *rowFrame) softmaxGradient(in *rowInstruction, t *backends.Table32, r int) {
-	columns := in.n / in.m
-	dst, a, b := f.numbers(&in.dst, r, in.n), f.numbers(&in.a.rowPlace, r, in.n), f.numbers(&in.b.rowPlace, r, in.n)
-	for i := 0; i < in.n; i += columns {
-		row, p, d := dst[i:][:columns], a[i:][:columns], b[i:][:columns]
-		var s float32
-		for j, v := range p {
-			s = backends.FMA32(v, d[j], s)
-		}
-		for j, v := range p {
-			row[j] = v * (d[j] - s)
 		}
 	}
 }

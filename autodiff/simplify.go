@@ -127,8 +127,17 @@ func (g *Graph) mul(a, b int) int {
 	if g.isConstant(a) {
 		return g.fold(opMul, a, b)
 	}
+	if p, ok := g.scaledChannels(a, b); ok {
+		return p
+	}
 	if g.isConstant(b) {
 		return g.scale(a, b)
+	}
+	if p, ok := g.scaledChannels(b, a); ok {
+		return p
+	}
+	if g.nodes[a].op == opSpreadPixels { // an image comes first
+		a, b = b, a
 	}
 	na := g.nodes[a]
 	if a == b {
