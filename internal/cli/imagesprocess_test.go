@@ -16,20 +16,25 @@ import (
 // A training of images that Ctrl-C stopped in the middle ends with the weights of one that nobody stopped.
 func TestImageTrainingInterruptAndResume(t *testing.T) {
 	folder := t.TempDir()
-	args := []string{"train", "--data", imageSet(t, 40, 8, 8, 2), "--steps", "200", "--seed", "3", "--validation", "0.1", "--batch", "24"}
+	args := []string{"train", "--data", imageSet(t, 40, 8, 8, 2), "--steps", "300", "--seed", "3", "--validation", "0.1", "--batch", "8"}
 	whole, part := filepath.Join(folder, "whole.safetensors"), filepath.Join(folder, "part.safetensors")
-	began := time.Now()
 	if out, err := command(append(args, "-o", whole)...).CombinedOutput(); err != nil {
 		t.Fatalf("%v %s", err, out)
 	}
-	half := time.Since(began) / 2
-	c := command(append(args, "-o", part, "--checkpoint-every", "20ms", "--workers", "1")...)
+	c := command(append(args, "-o", part, "--checkpoint-every", "1ms", "--workers", "1")...)
 	var errs bytes.Buffer
 	c.Stderr = &errs
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(half)
+	for began := time.Now(); ; time.Sleep(time.Millisecond) {
+		if there, _ := filepath.Glob(part + ".ckpt*"); len(there) > 0 {
+			break
+		}
+		if time.Since(began) > 20*time.Second {
+			t.Fatal("no checkpoint appears")
+		}
+	}
 	_ = c.Process.Signal(syscall.SIGINT)
 	asked := time.Now()
 	err := c.Wait()
