@@ -12,6 +12,7 @@ import (
 	"github.com/scorefield/infer/internal/store"
 	"github.com/scorefield/infer/mcmc"
 	"github.com/scorefield/infer/mcmc/diagnose"
+	"github.com/scorefield/infer/score"
 )
 
 // job is a run of the command: the library's run, and what was asked of it.
@@ -22,6 +23,8 @@ type job struct {
 	effort  effort
 	length  uint64          // transitions of each particle
 	watch   *diagnose.Watch // nil where nothing can be judged
+	film    *film           // nil for none
+	model   *score.Model    // nil for a density
 	verdict diagnose.Verdict
 	seconds float64 // that the run itself took, pilots included
 }
@@ -43,15 +46,25 @@ func newJob(s *streams, set settings, e effort, g goal) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &job{s: s, set: set, effort: e, length: set.Steps}
+	j := &job{s: s, set: set, effort: e, length: set.Steps, model: g.model}
 	j.Start, j.Kernel, j.Particles, j.Seed, j.Workers, j.BlockSize = law, k, set.Particles, set.Seed, e.workers, e.blockSize
 	j.Tune = set.Tuned
 	if e.output != "" {
 		j.Checkpoint, j.CheckpointEvery = e.checkpoint(), e.checkpointEvery
 	}
-	if annealed, ok := k.(*mcmc.Annealed); ok {
-		j.length = annealed.Length()
+	schedule, falls := k.(interface{ Length() uint64 })
+	if falls {
+		j.length = schedule.Length()
+	}
+	if e.film != "" {
+		j.film = newFilm(set, k, j.length)
+		j.Sink, j.Record = j.film, j.film.wanted
+	}
+	if falls {
 		return j, nil // its law changes with every level, so half-time says nothing
+	}
+	if isImages(g.model) {
+		return j, nil // nothing can be judged of hundreds of coordinates, of which many are constant
 	}
 	j.watch = diagnose.Attach(&j.Run, set.Steps)
 	return j, nil

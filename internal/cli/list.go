@@ -26,6 +26,26 @@ func listDensities() []listed {
 	return list
 }
 
+func listModels() []listed {
+	list := []listed{} // JSON has a list where there is none
+	for _, name := range shipped.Names() {
+		m, err := shipped.Model(name)
+		if err != nil {
+			list = append(list, listed{name, err.Error()})
+			continue
+		}
+		about := m.Info().About
+		if isImages(m) {
+			about = fmt.Sprintf("images of %d x %d pixels: %s", m.Info().Shape[0], m.Info().Shape[1], about)
+		}
+		if n := m.GivenSize(); n > 0 {
+			about += fmt.Sprintf("; %d classes", n)
+		}
+		list = append(list, listed{name, fmt.Sprintf("%s; sampled by %s", about, defaultSampler(m))})
+	}
+	return list
+}
+
 func listBackends() []listed {
 	about := map[string]string{"avx512": "assembly for AVX-512", "avx2": "assembly for AVX2 and FMA", "generic": "portable Go, the specification of the others"}
 	var list []listed
@@ -48,21 +68,21 @@ func names(list []listed) []string {
 }
 
 func listCommand(s *streams) *cobra.Command {
-	tables := []string{"densities", "samplers", "backends"}
+	tables := []string{"densities", "models", "samplers", "backends"}
 	var asJSON bool
 	c := &cobra.Command{
-		Use:       "list densities|samplers|backends",
+		Use:       "list densities|models|samplers|backends",
 		Short:     "List what there is by name",
 		Example:   "  infer list densities",
 		ValidArgs: tables,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usage("list what? One of densities, samplers and backends")
+				return usage("list what? One of densities, models, samplers and backends")
 			}
 			if err := oneOf("list", args[0], tables); err != nil {
 				return err
 			}
-			list := map[string]func() []listed{"densities": listDensities, "samplers": func() []listed { return samplers }, "backends": listBackends}[args[0]]()
+			list := map[string]func() []listed{"densities": listDensities, "models": listModels, "samplers": func() []listed { return samplers }, "backends": listBackends}[args[0]]()
 			if asJSON {
 				return printJSON(s.out, list)
 			}

@@ -43,6 +43,8 @@ type summary struct {
 	Draws   int      `json:"draws"`
 	Dim     int      `json:"dim"`
 	Columns []column `json:"columns"`
+	// Images is said instead of columns where draws are images.
+	Images *imageSummary `json:"images,omitempty"`
 }
 
 // summarise describes draws. tails are the indices of the coordinates' tails where the score of their law tells them, or nil.
@@ -133,6 +135,7 @@ func short(v float64) string {
 // report is what is said of a run.
 type report struct {
 	summary
+	classes     []string          // their names, in order
 	Settings    settings          `json:"settings"`
 	Backend     string            `json:"backend"`
 	Workers     int               `json:"workers"`
@@ -146,6 +149,7 @@ type report struct {
 	Outside     int               `json:"out_of_support"`
 	Output      string            `json:"output,omitempty"`
 	Plot        string            `json:"plot,omitempty"`
+	Film        string            `json:"film,omitempty"`
 	Settled     *bool             `json:"settled"` // null where it cannot be judged
 	// Faults are the reasons not to believe the draws, in words, the gravest first. --strict fails if there is one.
 	Faults   []string    `json:"faults"`
@@ -191,11 +195,19 @@ func (j *job) report(ctx context.Context, t draws.Table) (*report, error) {
 		return nil, err
 	}
 	run := j.Report()
+	said := summary{Schema: 1, Draws: t.Points.Len(), Dim: t.Points.Dim(), Columns: []column{}}
+	var classes []string
+	if j.set.isImages() {
+		said.Images = summariseImages(t.Points, j.set)
+		said.Images.Classes, classes = countClasses(j.set, j.model)
+	} else {
+		said = summarise(t, tails)
+	}
 	r := &report{
-		summary: summarise(t, tails), Settings: j.set, Backend: backends.Current().Name, Workers: j.workers(),
+		summary: said, classes: classes, Settings: j.set, Backend: backends.Current().Name, Workers: j.workers(),
 		Evaluations: run.Evaluations, Rate: float64(run.Evaluations) / j.seconds,
 		Acceptance: real(run.Acceptance), NeverMoved: run.NeverMoved, Outside: run.Outside,
-		Output: j.effort.output, Plot: j.effort.plot,
+		Output: j.effort.output, Plot: j.effort.plot, Film: j.effort.film,
 	}
 	if j.set.Tuned {
 		r.Tuning = &tuning{run.Tuning.Pilots, run.Tuning.Transitions, real(run.Tuning.Acceptance), run.Tuning.Evaluations}
@@ -220,7 +232,7 @@ func (j *job) report(ctx context.Context, t draws.Table) (*report, error) {
 // tails asks the score how heavy the tails of the draws are; nil where one score does not tell.
 func (j *job) tails(ctx context.Context, t draws.Table) ([]float64, error) {
 	k, ok := j.Working().(mcmc.Targeted)
-	if !ok {
+	if !ok || j.set.isImages() {
 		return nil, nil
 	}
 	fn, _ := k.Target()
@@ -247,18 +259,24 @@ func (r *report) print(s *streams, t draws.Table, e effort) error {
 	var b bytes.Buffer
 	set := r.Settings
 	fmt.Fprintf(&b, "%s\n\n", title(set))
-	if err := figure.Terminal(&b, t.Points, t.Names, s.terminal.screen()); err != nil {
-		return err
+	line := printer(&b)
+	if r.Images != nil {
+		if err := set.sheet(t.Points).WriteTerminal(&b, s.terminal.screen()); err != nil {
+			return err
+		}
+		fmt.Fprintln(&b)
+		r.Images.print(line, r.classes)
+	} else {
+		if err := figure.Terminal(&b, t.Points, t.Names, s.terminal.screen()); err != nil {
+			return err
+		}
+		fmt.Fprintln(&b)
+		if err := r.table(&b); err != nil {
+			return err
+		}
+		fmt.Fprintln(&b)
 	}
-	fmt.Fprintln(&b)
-	if err := r.table(&b); err != nil {
-		return err
-	}
-	fmt.Fprintln(&b)
-	line := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "%-12s%s\n", name, fmt.Sprintf(format, args...))
-	}
-	step := number(set.Step)
+	step, name := number(set.Step), "step size"
 	switch {
 	case r.Tuning != nil:
 		step = fmt.Sprintf("%.4g, set on %d pilots over %d steps (%s evaluations beside the run's)", set.Step, r.Tuning.Pilots, r.Tuning.Transitions, grouped(r.Tuning.Evaluations))
@@ -266,8 +284,20 @@ func (r *report) print(s *streams, t draws.Table, e effort) error {
 		step += ", unadjusted: nothing is rejected, so the step size biases the draws"
 	case set.Sampler == samplerAnnealed:
 		step = fmt.Sprintf("%.4g at the last of %d noise levels from %s to %s", set.Step, set.Levels, short(set.SigmaMax), short(set.SigmaMin))
+		if set.Convention != "" {
+			step += " (" + set.Convention + " steps)"
+		}
+	case set.Sampler == samplerHeun:
+		name, step = "sampler", fmt.Sprintf("Heun's method, %d steps from noise level %s to %s and then 0, %d evaluations an image",
+			set.Levels, short(set.SigmaMax), short(set.SigmaMin), r.Evaluations/uint64(max(1, r.Draws)))
+		if set.KeepNoise {
+			step = strings.Replace(step, " and then 0", ", whose noise is kept", 1)
+		}
 	}
-	line("step size", "%s", step)
+	line(name, "%s", step)
+	if set.ClassCount > 0 && set.Guidance != 1 {
+		line("guidance", "%s", number(set.Guidance))
+	}
 	if !math.IsNaN(float64(r.Acceptance)) {
 		line("acceptance", "%.3f", r.Acceptance)
 	}
@@ -283,7 +313,7 @@ func (r *report) print(s *streams, t draws.Table, e effort) error {
 	line("speed", "%s score evaluations, %.3g a second (%s, %d %s), %.3g s in all", grouped(r.Evaluations), r.Rate, r.Backend, r.Workers, plural(r.Workers, "worker"), r.Seconds)
 	line("seed", "%d", set.Seed)
 	r.verdict(line)
-	for _, file := range []string{r.Output, r.Plot} {
+	for _, file := range []string{r.Output, r.Plot, r.Film} {
 		if file != "" {
 			line("wrote", "%s", file)
 		}
@@ -298,7 +328,14 @@ func (r *report) verdict(line func(name, format string, args ...any)) {
 		line("bias", "variance %+.1f ± %.1f %% in the directions of high curvature: %s", 100*b.Excess, 100*b.StandardError, r.advice())
 	}
 	if r.Settled == nil {
-		line("settled", "not judged: an annealed run ends with its last level, whether it kept up or not; compare with the data")
+		switch {
+		case r.Settings.Sampler == samplerAnnealed:
+			line("settled", "not judged: an annealed run ends with its last level, whether it kept up or not; compare with the data")
+		case r.Settings.Sampler == samplerHeun:
+			line("settled", "not judged: every particle goes one fixed way from noise; compare with the data, or with --steps %d", 2*r.Settings.Steps)
+		default:
+			line("settled", "not judged: there are too many pixels for it; compare with the data")
+		}
 	} else if *r.Settled {
 		words := fmt.Sprintf("yes: half-time and end agree (largest |z| %.1f)", math.Abs(float64(r.HalfTime.Z)))
 		if r.FarStart != nil {
@@ -335,6 +372,13 @@ func (r *report) advice() string {
 		return fmt.Sprintf("--step %.1g would leave about 1 %%%s", r.Settings.Step*0.01/excess, exact)
 	}
 	return "small" + exact
+}
+
+// printer prints lines of a name and what is said of it.
+func printer(b *bytes.Buffer) func(name, format string, args ...any) {
+	return func(name, format string, args ...any) {
+		fmt.Fprintf(b, "%-12s%s\n", name, fmt.Sprintf(format, args...))
+	}
 }
 
 func plural(n int, thing string) string {

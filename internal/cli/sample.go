@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,11 +31,13 @@ type effort struct {
 	blockSize       int
 	backend         string
 	output, plot    string
+	film            string // of images
 	checkpointEvery time.Duration
 	resume          bool
 	json, strict    bool
 	quiet           bool
 	compare         *draws.Table // the draws that the run should give again, or nil
+	comparePicture  *pngRecord   // or a picture of them
 }
 
 // checkpoint is the file that a run with an output keeps beside it, "" without output.
@@ -59,7 +62,8 @@ func sampleCommand(s *streams) *cobra.Command {
   infer sample --logp '-(norm(x)-2.6)^2/w' --const w=0.033 --dim 2
   infer sample --density funnel --particles 1000 --steps 5000 --seed 7 --strict
   infer sample --density donut -o draws.npz --steps 100000 --resume
-  infer sample --model donut.safetensors -o learned.npz`,
+  infer sample --model donut.safetensors -o learned.npz
+  infer sample --model mnist -o digits.png`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := complete(c, &set, &e, constants, step); err != nil {
@@ -73,6 +77,9 @@ func sampleCommand(s *streams) *cobra.Command {
 			if err := choose(&set, g, c.Flags().Changed); err != nil {
 				return err
 			}
+			if err := checkPictures(set, e); err != nil {
+				return err
+			}
 			return sample(c.Context(), s, set, e, g)
 		},
 	}
@@ -80,21 +87,25 @@ func sampleCommand(s *streams) *cobra.Command {
 	f.SortFlags = false
 	f.StringVar(&set.Density, "density", "", "a built-in density: infer list densities")
 	f.StringVar(&set.LogP, "logp", "", "log p of the point x as a formula, with --dim")
-	f.StringVar(&set.Model, "model", "", "a learned score: the file that infer train wrote")
+	f.StringVar(&set.Model, "model", "", "a learned score: one that comes with infer (infer list models), or the file that infer train wrote")
 	f.IntVar(&set.Dim, "dim", 0, "number of coordinates of x; for a built-in density that has it in several")
 	f.StringArrayVar(&constants, "const", nil, "a constant of the formula, name=number; may be repeated")
-	f.StringVar(&set.Sampler, "sampler", "", "mala, langevin, or annealed for a learned score with noise levels (default: by the target)")
+	f.StringVar(&set.Sampler, "sampler", "", "mala or langevin; annealed or heun for a learned score with noise levels (default: by the target)")
 	f.StringVar(&step, "step", "", "step size (default: set on pilots for mala, 0.01 for langevin, 0.1 sigma-min^2 for annealed)")
-	f.Uint64Var(&set.Steps, "steps", defaultSteps, "transitions of each particle (annealed: at each level, 50 by default)")
+	f.StringVar(&set.Convention, "convention", "", "what the step size s of langevin and annealed means: full, s times the score and noise of variance 2s, or half of both (default: full, or the model's)")
+	f.Uint64Var(&set.Steps, "steps", defaultSteps, "transitions of each particle (annealed: at each level, 50 by default; heun: 18)")
 	f.IntVar(&set.Levels, "levels", defaultLevels, "noise levels of an annealed run")
-	f.Float64Var(&set.SigmaMax, "sigma-max", 0, "its first level (default: the model's largest)")
-	f.Float64Var(&set.SigmaMin, "sigma-min", 0, "its last level (default: the model's least)")
-	f.BoolVar(&set.KeepNoise, "keep-noise", false, "leave out its last, denoising step")
-	f.IntVar(&set.Particles, "particles", defaultParticles, "number of particles, each of which becomes one draw")
+	f.Float64Var(&set.SigmaMax, "sigma-max", 0, "first level of annealed and heun (default: the model's largest)")
+	f.Float64Var(&set.SigmaMin, "sigma-min", 0, "last level (default: the model's least)")
+	f.BoolVar(&set.KeepNoise, "keep-noise", false, "leave out the last, denoising step")
+	f.StringVar(&set.classes, "class", "", "class of the images, by name or number; several with commas are taken in turn (default: each draws its own)")
+	f.Float64Var(&set.Guidance, "guidance", 1, "weight of the class: above 1 images are more typical of it, and less varied")
+	f.IntVar(&set.Particles, "particles", defaultParticles, "number of particles, each of which becomes one draw (images: 16)")
 	f.Uint64Var(&set.Seed, "seed", 0, "seed of all random numbers (default: a new one, printed)")
-	f.StringVar(&set.Init, "init", initNormal, "start: normal (N(0, I)), uniform (-1 to 1 a coordinate), or a file of points")
-	f.StringVarP(&e.output, "output", "o", "", "write the draws: .npz, .npy or .csv")
+	f.StringVar(&set.Init, "init", initNormal, "start: normal (N(0, I), or noise of the first level), uniform (-1 to 1, or black to white), or a file of points")
+	f.StringVarP(&e.output, "output", "o", "", "write the draws: .npz, .npy or .csv; images also .png")
 	f.StringVar(&e.plot, "plot", "", "write a figure: .png, .svg or .pdf")
+	f.StringVar(&e.film, "film", "", "write the ways of the first images from noise, a row each: .png")
 	f.BoolVar(&e.json, "json", false, "print the summary as JSON")
 	f.BoolVar(&e.strict, "strict", false, "exit with 3 when the diagnostics fail")
 	f.BoolVar(&e.resume, "resume", false, "go on from the checkpoint beside the output, if there is one")
@@ -107,6 +118,7 @@ func sampleCommand(s *streams) *cobra.Command {
 		"density": func() []string { return names(listDensities()) },
 		"sampler": func() []string { return names(samplers) },
 		"backend": func() []string { return names(listBackends()) },
+		"model":   shipped.Names,
 	} {
 		_ = c.RegisterFlagCompletionFunc(name, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return values(), cobra.ShellCompDirectiveNoFileComp
@@ -129,7 +141,7 @@ func complete(c *cobra.Command, set *settings, e *effort, constants []string, st
 	case targets > 1:
 		return usage("--density, --logp and --model are three ways to name the target: give one")
 	case targets == 0:
-		return usage("sample from what? Give --density NAME (infer list densities), --logp FORMULA with --dim, or --model FILE")
+		return usage("sample from what? Give --density NAME (infer list densities), --logp FORMULA with --dim, or --model FILE (infer list models)")
 	case changed("model") && changed("dim"):
 		return usage("--dim is the model's to say: leave it out")
 	case changed("logp") && !changed("dim"):
@@ -198,34 +210,48 @@ func choose(set *settings, g goal, changed func(name string) bool) error {
 	if err := oneOf("sampler", set.Sampler, names(samplers)); err != nil {
 		return err
 	}
-	if set.Sampler != samplerAnnealed || g.model == nil {
-		for _, name := range []string{"levels", "sigma-max", "sigma-min", "keep-noise"} {
-			if changed(name) {
-				return usage("--%s belongs to --sampler annealed", name)
-			}
-		}
-		set.Levels = 0
-	} else {
-		info := g.model.Info()
-		if set.SigmaMax == 0 {
-			set.SigmaMax = info.High
-		}
-		if set.SigmaMin == 0 {
-			set.SigmaMin = info.Low
-		}
-		if !(set.SigmaMax > 0 && set.SigmaMin > 0) {
-			return usage("%s does not say its noise levels: give --sigma-max and --sigma-min", set.Model)
-		}
-		if !changed("steps") {
-			set.Steps = defaultLevelSteps
+	if set.Convention != "" {
+		if err := oneOf("convention", set.Convention, []string{conventionFull, conventionHalf}); err != nil {
+			return err
 		}
 	}
+	for _, flag := range []struct {
+		name     string
+		samplers []string
+	}{
+		{"levels", []string{samplerAnnealed}}, {"sigma-max", []string{samplerAnnealed, samplerHeun}}, {"sigma-min", []string{samplerAnnealed, samplerHeun}},
+		{"keep-noise", []string{samplerAnnealed, samplerHeun}}, {"convention", []string{samplerLangevin, samplerAnnealed}},
+		{"step", []string{samplerMALA, samplerLangevin, samplerAnnealed}},
+	} {
+		if changed(flag.name) && !slices.Contains(flag.samplers, set.Sampler) {
+			return usage("--%s belongs to --sampler %s", flag.name, strings.Join(flag.samplers, " or "))
+		}
+	}
+	if g.model == nil {
+		for _, name := range []string{"class", "guidance", "film"} {
+			if changed(name) {
+				return usage("--%s belongs to a model of images", name)
+			}
+		}
+		set.Guidance, set.Levels = 0, 0
+	} else if err := chooseLearned(set, g.model, changed); err != nil {
+		return err
+	}
+	if set.Sampler == samplerMALA || set.Sampler == samplerLangevin {
+		set.Levels = 0
+	}
+	half := 1.0
+	if set.Convention == conventionHalf {
+		half = 2 // the same move
+	} else {
+		set.Convention = ""
+	}
 	switch {
-	case set.Step > 0:
+	case set.Step > 0, set.Sampler == samplerHeun:
 	case set.Sampler == samplerLangevin:
-		set.Step = tutorialStep
+		set.Step = half * tutorialStep
 	case set.Sampler == samplerAnnealed:
-		set.Step = float64(annealedStep*set.SigmaMin) * set.SigmaMin
+		set.Step = half * float64(annealedStep*set.SigmaMin) * set.SigmaMin
 	default:
 		set.Tuned = true
 	}
@@ -245,9 +271,9 @@ func newSeed() (uint64, error) {
 func checkOutputs(e *effort) error {
 	if e.output != "" {
 		switch suffix := strings.ToLower(filepath.Ext(e.output)); suffix {
-		case ".npz", ".npy", ".csv":
+		case ".npz", ".npy", ".csv", ".png":
 		default:
-			return usage("-o %s: no format has the suffix %q: use .npz, .npy or .csv", e.output, suffix)
+			return usage("-o %s: no format has the suffix %q: use .npz, .npy or .csv, or .png for images", e.output, suffix)
 		}
 	}
 	if e.plot != "" {
@@ -255,7 +281,7 @@ func checkOutputs(e *effort) error {
 			return usage("--plot %s: %w", e.plot, err)
 		}
 	}
-	for _, path := range []string{e.output, e.plot} {
+	for _, path := range []string{e.output, e.plot, e.film} {
 		if path == "" {
 			continue
 		}
@@ -282,22 +308,35 @@ func sample(ctx context.Context, s *streams, set settings, e effort, g goal) err
 	if err := job.run(ctx); err != nil {
 		return err
 	}
-	table := draws.Table{Points: job.Positions(), LogProb: job.LogProb(), Meta: job.set.encode()}
+	table := draws.Table{Points: job.Positions(), Shape: set.Shape, LogProb: job.LogProb(), Meta: job.set.encode()}
 	if e.compare != nil {
 		if err := difference(*e.compare, table); err != nil {
 			return data(err)
 		}
 		fmt.Fprintln(s.err, "infer: the same draws, bit for bit")
 	}
-	if e.output != "" {
-		if err := draws.Write(e.output, table); err != nil {
+	if e.comparePicture != nil {
+		if err := sameDraws(*e.comparePicture, pointsHash(table.Points)); err != nil {
+			return data(err)
+		}
+		fmt.Fprintln(s.err, "infer: the same draws, bit for bit")
+	}
+	if set.isImages() {
+		if err := writePictures(ctx, job, table); err != nil {
 			return err
+		}
+	}
+	if e.output != "" {
+		if !isPNG(e.output) {
+			if err := draws.Write(e.output, table); err != nil {
+				return err
+			}
 		}
 		if err := os.Remove(job.Checkpoint); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return data(err)
 		}
 	}
-	if e.plot != "" {
+	if e.plot != "" && !set.isImages() {
 		if err := plot(ctx, e.plot, title(job.set), table, g.density); err != nil {
 			if cause := context.Cause(ctx); cause != nil {
 				err = fmt.Errorf("%w before the figure was drawn", cause)
@@ -338,8 +377,8 @@ func stands(s *streams, set settings, e effort) (done bool, err error) {
 	if missing == nil || !e.resume {
 		return false, nil
 	}
-	_, old, err := readDraws(e.output)
-	if err != nil || old == nil {
+	old := settingsOf(e.output)
+	if old == nil {
 		return false, nil // there is nothing to resume, and nothing that says it is complete
 	}
 	now := set
@@ -355,6 +394,22 @@ func stands(s *streams, set settings, e effort) (done bool, err error) {
 	}
 	fmt.Fprintf(s.err, "infer: %s is complete: nothing to resume\n", e.output)
 	return true, nil
+}
+
+// settingsOf are those that a file of draws, or a picture, was made with; nil where nothing says so.
+func settingsOf(path string) *settings {
+	if isPNG(path) {
+		r, err := readRecord(path)
+		if err != nil {
+			return nil
+		}
+		return &r.Settings
+	}
+	_, old, err := readDraws(path)
+	if err != nil {
+		return nil
+	}
+	return old
 }
 
 // plot writes a figure of draws; d is drawn under them if it is not nil.
@@ -381,9 +436,13 @@ func title(set settings) string {
 	if set.Sampler == samplerAnnealed {
 		steps = fmt.Sprintf("%d levels of %s steps", set.Levels, grouped(set.Steps))
 	}
+	what := "particle"
+	if set.isImages() {
+		what = "image"
+	}
 	return fmt.Sprintf("%s, %s, %s %s after %s, seed %d", name,
-		map[string]string{samplerMALA: "MALA", samplerLangevin: "Langevin", samplerAnnealed: "annealed Langevin"}[set.Sampler],
-		grouped(uint64(set.Particles)), plural(set.Particles, "particle"), steps, set.Seed)
+		map[string]string{samplerMALA: "MALA", samplerLangevin: "Langevin", samplerAnnealed: "annealed Langevin", samplerHeun: "Heun's method"}[set.Sampler],
+		grouped(uint64(set.Particles)), plural(set.Particles, what), steps, set.Seed)
 }
 
 // writable finds out whether a file can be made, without touching what stands there.

@@ -42,11 +42,22 @@ func summaryCommand(s *streams) *cobra.Command {
 		Example: "  infer summary draws.npz\n  infer summary draws.csv --json\n  infer summary draws.npz --plot draws.png",
 		Args:    oneFile,
 		RunE: func(c *cobra.Command, args []string) error {
+			if isPNG(args[0]) {
+				return usage("%s is a picture of draws: summarise the draws themselves, of -o FILE.npz", args[0])
+			}
 			t, set, err := readDraws(args[0])
 			if err != nil && t.Points == nil {
 				return err
 			}
-			if figurePath != "" {
+			images := set != nil && set.isImages() && set.Shape[0]*set.Shape[1] == t.Points.Dim()
+			if figurePath != "" && images {
+				if !isPNG(figurePath) {
+					return usage("--plot %s: images are drawn as .png", figurePath)
+				}
+				if err := writeSheet(figurePath, set.sheet(t.Points), pngRecord{*set, pointsHash(t.Points)}); err != nil {
+					return err
+				}
+			} else if figurePath != "" {
 				var under density.Density
 				heading := args[0]
 				if set != nil {
@@ -61,7 +72,12 @@ func summaryCommand(s *streams) *cobra.Command {
 					return err
 				}
 			}
-			out := summarise(t, nil)
+			out := summary{Schema: 1, Draws: t.Points.Len(), Dim: t.Points.Dim(), Columns: []column{}}
+			if images {
+				out.Images = summariseImages(t.Points, *set)
+			} else {
+				out = summarise(t, nil)
+			}
 			if asJSON {
 				return printJSON(s.out, out)
 			}
@@ -71,12 +87,20 @@ func summaryCommand(s *streams) *cobra.Command {
 				fmt.Fprintf(&b, "%s\n", title(*set))
 			}
 			fmt.Fprintln(&b)
-			if err := figure.Terminal(&b, t.Points, t.Names, s.terminal.screen()); err != nil {
-				return err
-			}
-			fmt.Fprintln(&b)
-			if err := out.table(&b); err != nil {
-				return err
+			if images {
+				if err := set.sheet(t.Points).WriteTerminal(&b, s.terminal.screen()); err != nil {
+					return err
+				}
+				fmt.Fprintln(&b)
+				out.Images.print(printer(&b), nil)
+			} else {
+				if err := figure.Terminal(&b, t.Points, t.Names, s.terminal.screen()); err != nil {
+					return err
+				}
+				fmt.Fprintln(&b)
+				if err := out.table(&b); err != nil {
+					return err
+				}
 			}
 			_, err = s.out.Write(b.Bytes())
 			return err
@@ -97,12 +121,22 @@ func rerunCommand(s *streams) *cobra.Command {
 		Example: "  infer rerun draws.npz\n  infer rerun draws.npz -o again.npz",
 		Args:    oneFile,
 		RunE: func(c *cobra.Command, args []string) error {
-			old, set, err := readDraws(args[0])
-			if err != nil {
-				return err
-			}
-			if set == nil {
-				return data(fmt.Errorf("%s does not say how it was made: .npz and .csv files of infer sample do", args[0]))
+			var set *settings
+			if isPNG(args[0]) {
+				r, err := readRecord(args[0])
+				if err != nil {
+					return err
+				}
+				e.comparePicture, set = r, &r.Settings
+			} else {
+				old, its, err := readDraws(args[0])
+				if err != nil {
+					return err
+				}
+				if its == nil {
+					return data(fmt.Errorf("%s does not say how it was made: .npz and .csv files of infer sample do", args[0]))
+				}
+				e.compare, set = &old, its
 			}
 			if err := checkOutputs(&e); err != nil {
 				return err
@@ -111,15 +145,17 @@ func rerunCommand(s *streams) *cobra.Command {
 				return usage("-o %s is the file whose run is repeated: choose another name", e.output)
 			}
 			fmt.Fprintf(s.err, "infer: %s\n", shell(set.arguments()))
-			e.compare = &old
 			g, err := aim(set)
 			if err != nil {
+				return err
+			}
+			if err := checkPictures(*set, e); err != nil {
 				return err
 			}
 			return sample(c.Context(), s, *set, e, g)
 		},
 	}
-	c.Flags().StringVarP(&e.output, "output", "o", "", "write the draws: .npz, .npy or .csv")
+	c.Flags().StringVarP(&e.output, "output", "o", "", "write the draws: .npz, .npy or .csv; images also .png")
 	c.Flags().StringVar(&e.plot, "plot", "", "write a figure: .png, .svg or .pdf")
 	c.Flags().BoolVar(&e.json, "json", false, "print the summary as JSON")
 	c.Flags().BoolVar(&e.strict, "strict", false, "exit with 3 when the diagnostics fail")

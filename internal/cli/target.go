@@ -42,15 +42,9 @@ func aim(s *settings) (goal, error) {
 		d, err := target(*s)
 		return goal{density: d}, err
 	}
-	if isDensity(s.Model) {
-		return goal{}, usage("unknown model %q: give the file that infer train wrote, as in --model ./%s.safetensors", s.Model, s.Model)
-	}
-	m, err := score.Load(s.Model)
-	if errors.Is(err, os.ErrNotExist) {
-		return goal{}, data(fmt.Errorf("--model %s: there is no such file", s.Model))
-	}
+	m, err := loadModel(s.Model)
 	if err != nil {
-		return goal{}, data(err)
+		return goal{}, err
 	}
 	if s.ModelHash != "" && s.ModelHash != m.SHA256() {
 		return goal{}, data(fmt.Errorf("%s is another model than the draws were made with: its SHA-256 is %s, theirs was %s", s.Model, m.SHA256(), s.ModelHash))
@@ -97,57 +91,29 @@ func kernel(s settings, g goal) (mcmc.Kernel, error) {
 	}
 	switch s.Sampler {
 	case samplerLangevin:
-		return mcmc.Langevin{Score: score.Of(gradient), Step: step}, nil
+		return mcmc.Langevin{Score: score.Of(gradient), Step: step, Convention: s.convention()}, nil
 	case samplerMALA:
 		return mcmc.MALA{Density: gradient, Step: step}, nil
 	}
 	return nil, usage("--sampler %s follows noise levels, which a density has none of: use mala or langevin", s.Sampler)
 }
 
-// modelKernel makes the kernel for a learned score.
-func modelKernel(s settings, m *score.Model) (mcmc.Kernel, error) {
-	switch {
-	case s.Sampler == samplerMALA:
-		return nil, usage("--sampler mala needs log p to accept or reject, and a learned score has none: use %s", defaultSampler(m))
-	case s.Sampler == samplerLangevin && m.IsConditional():
-		return nil, usage("--sampler langevin follows one score, and %s holds one for each noise level: use annealed", s.Model)
-	case s.Sampler == samplerAnnealed && !m.IsConditional():
-		return nil, usage("--sampler annealed needs a score for each noise level, and %s holds one: use langevin", s.Model)
-	}
-	if s.Sampler == samplerLangevin {
-		fn, err := m.Plain()
-		return mcmc.Langevin{Score: fn, Step: s.Step}, err
-	}
-	family, err := m.Conditional()
-	if err != nil {
-		return nil, err
-	}
-	levels, err := score.Geometric(s.SigmaMax, s.SigmaMin, s.Levels)
-	if err != nil {
-		return nil, &codedError{exitUsage, err}
-	}
-	return &mcmc.Annealed{Score: family, Levels: levels, Steps: int(s.Steps), Step: s.Step, KeepNoise: s.KeepNoise}, nil
-}
-
-func defaultSampler(m *score.Model) string {
-	if m.IsConditional() {
-		return samplerAnnealed
-	}
-	return samplerLangevin
-}
-
 // start makes the law of the first positions, and notes a file's hash in the settings.
 func start(s *settings, g goal) (mcmc.Sampler, error) {
 	switch s.Init {
 	case initNormal:
-		if s.Sampler == samplerAnnealed {
+		if s.Sampler == samplerAnnealed || s.Sampler == samplerHeun {
 			return blurred(g.model, s.SigmaMax), nil
 		}
 		return mcmc.Normal{Coordinates: s.Dim}, nil
 	case initUniform:
 		law := mcmc.Uniform{Low: make([]float64, s.Dim), High: make([]float64, s.Dim)}
+		low, high := -1.0, 1.0
+		if isImages(g.model) {
+			low, high = pixelRange(g.model)
+		}
 		for j := range s.Dim {
-			law.Low[j], law.High[j] = -1, 1
+			law.Low[j], law.High[j] = low, high
 		}
 		return law, nil
 	}
@@ -181,19 +147,6 @@ func start(s *settings, g goal) (mcmc.Sampler, error) {
 	}
 	s.InitHash = hash
 	return mcmc.Points{X: x, Name: hash[:12]}, nil
-}
-
-// blurred is about the law of a model's data under noise of a level that drowns it: where an annealed run begins.
-func blurred(m *score.Model, sigma float64) mcmc.Normal {
-	info := m.Info()
-	law := mcmc.Normal{Coordinates: m.Dim(), Mean: info.Mean, Scale: make([]float64, m.Dim())}
-	for j := range law.Scale {
-		law.Scale[j] = sigma
-		if j < len(info.SD) {
-			law.Scale[j] = math.Sqrt(math.FMA(sigma, sigma, float64(info.SD[j]*info.SD[j])))
-		}
-	}
-	return law
 }
 
 // pointsHash is the SHA-256 of the points' coordinates, point by point.
