@@ -21,6 +21,7 @@ type Model struct {
 	names   []string // of the parameters
 	shapes  [][]int
 	weights [][]float32
+	short   bool // the weights are numbers of bfloat16, and its file holds them as such
 
 	dim     int
 	noisy   bool   // it has the input sigma
@@ -82,7 +83,11 @@ const (
 // NewModel makes a model of a formula, as autodiff.Encode writes it, with the input x, a vector, perhaps the inputs sigma, a
 // scalar, and given, a vector, and the output score, a vector as long as x; and of the values of its parameters by name. All is copied.
 func NewModel(formula []byte, weights map[string][]float32, info ModelInfo) (*Model, error) {
-	m := &Model{info: info, formula: bytes.Clone(formula)}
+	return newModel(formula, weights, info, false)
+}
+
+func newModel(formula []byte, weights map[string][]float32, info ModelInfo, short bool) (*Model, error) {
+	m := &Model{info: info, formula: bytes.Clone(formula), short: short}
 	f, err := autodiff.Decode(formula)
 	if err != nil {
 		return nil, fmt.Errorf("score: model: %w", err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 
 	"github.com/scorefield/infer/internal/store"
 )
@@ -36,9 +37,40 @@ func (m *Model) content() (store.Safetensors, error) {
 		metaFormat: modelFormat, metaFormula: string(m.formula), metaInfo: string(info),
 	}}
 	for i, name := range m.names {
-		content.Tensors = append(content.Tensors, store.FromFloat32s(name, m.weights[i], m.shapes[i]...))
+		tensor := store.FromFloat32s(name, m.weights[i], m.shapes[i]...)
+		if m.short {
+			tensor.Type, tensor.Data = bfloat16, upperHalves(tensor.Data)
+		}
+		content.Tensors = append(content.Tensors, tensor)
 	}
 	return content, nil
+}
+
+// bfloat16 is the type of tensor whose numbers are the upper halves of float32.
+const bfloat16 = "BF16"
+
+// upperHalves leaves out the lower two bytes of each four.
+func upperHalves(data []byte) []byte {
+	halves := make([]byte, 0, len(data)/2)
+	for i := 0; i+4 <= len(data); i += 4 {
+		halves = append(halves, data[i+2], data[i+3])
+	}
+	return halves
+}
+
+// Short is the model with its weights rounded to bfloat16, to the nearest and of two to the even one, which its file holds in half the
+// space. It is another model, to be judged by itself; it is evaluated in float32 like any other.
+func (m *Model) Short() (*Model, error) {
+	weights := make(map[string][]float32, len(m.names))
+	for i, name := range m.names {
+		rounded := make([]float32, len(m.weights[i]))
+		for k, v := range m.weights[i] {
+			bits := math.Float32bits(v)
+			rounded[k] = math.Float32frombits((bits + 0x7FFF + bits>>16&1) &^ 0xFFFF)
+		}
+		weights[name] = rounded
+	}
+	return newModel(m.formula, weights, m.info, true)
 }
 
 // sum works out the checksum that the model's file has.
@@ -73,6 +105,19 @@ func Load(path string) (*Model, error) {
 	return m, nil
 }
 
+// Decode is [Load] for a file in memory.
+func Decode(file []byte) (*Model, error) {
+	content, err := store.DecodeSafetensors(bytes.NewReader(file), int64(len(file)))
+	if err != nil {
+		return nil, fmt.Errorf("score: %w: %w", ErrModel, err)
+	}
+	m, err := fromContent(content)
+	if err != nil {
+		return nil, fmt.Errorf("score: %w: %w", ErrModel, err)
+	}
+	return m, nil
+}
+
 func fromContent(content store.Safetensors) (*Model, error) {
 	switch format := content.Metadata[metaFormat]; {
 	case format == "":
@@ -88,14 +133,16 @@ func fromContent(content store.Safetensors) (*Model, error) {
 	}
 	weights := make(map[string][]float32, len(content.Tensors))
 	shapes := make(map[string][]int, len(content.Tensors))
+	short := len(content.Tensors) > 0
 	for _, t := range content.Tensors {
 		values, err := t.Float32s()
 		if err != nil {
 			return nil, err
 		}
 		weights[t.Name], shapes[t.Name] = values, t.Shape
+		short = short && t.Type == bfloat16
 	}
-	m, err := NewModel([]byte(content.Metadata[metaFormula]), weights, info)
+	m, err := newModel([]byte(content.Metadata[metaFormula]), weights, info, short)
 	if err != nil {
 		return nil, err
 	}
