@@ -20,7 +20,9 @@ func (b byClass) At(sigma float64) score.Fn {
 
 type byClassAt struct{ blurredAt }
 
-func (b byClassAt) Score(ctx context.Context, dst, x *lanes.Block) error { return b.ScoreOf(ctx, dst, x, 0) }
+func (b byClassAt) Score(ctx context.Context, dst, x *lanes.Block) error {
+	return b.ScoreOf(ctx, dst, x, 0)
+}
 
 func (b byClassAt) ScoreOf(_ context.Context, dst, x *lanes.Block, first uint64) error {
 	if b.fail != nil {
