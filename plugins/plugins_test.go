@@ -43,6 +43,8 @@ func pluginMain(mode string) {
 		{Name: "donut", Density: density.Donut{}},
 		{Name: "donut32", Density: density.Donut{}, Float32: true},
 		{Name: "by-hand", Density: donutByHand()},
+		{Name: "echo", Score: echo{}},
+		{Name: "echo32", Score: echo{}, Float32: true},
 		{Name: "small", Density: density.Donut{}, MaxBatch: 100},
 	}})
 }
