@@ -110,7 +110,7 @@ func read(path, split string, parts bool) (*Images, error) {
 				return named(path, path[:i], info.Size(), path[i+1:])
 			}
 		}
-		return nil, fmt.Errorf("%s: there is no such file or folder: %w", path, fs.ErrNotExist)
+		return nil, &missingError{path}
 	}
 	if err != nil {
 		return nil, err
@@ -130,6 +130,12 @@ func read(path, split string, parts bool) (*Images, error) {
 	d.Source = path
 	return d, nil
 }
+
+// missingError is an fs.ErrNotExist that says what was looked for.
+type missingError struct{ path string }
+
+func (e *missingError) Error() string { return e.path + ": there is no such file or folder" }
+func (e *missingError) Unwrap() error { return fs.ErrNotExist }
 
 // named reads an array of an archive.
 func named(path, file string, size int64, array string) (*Images, error) {

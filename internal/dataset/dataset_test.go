@@ -5,10 +5,12 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
 	"image/png"
+	"io/fs"
 	"maps"
 	"math"
 	"os"
@@ -391,6 +393,9 @@ func TestFoldersOfPicturesAreClasses(t *testing.T) {
 func TestFoldersThatAreNoSetAreNamed(t *testing.T) {
 	good := picture(gray(3, 3))
 	refused(t, filepath.Join(t.TempDir(), "nowhere"), "no such file or folder")
+	if _, err := dataset.Read("nowhere"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v is of no known kind", err)
+	}
 	for name, c := range map[string]struct {
 		files map[string][]byte
 		words []string
