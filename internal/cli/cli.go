@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/scorefield/infer/internal/spelling"
 	"github.com/scorefield/infer/internal/store"
 	"github.com/scorefield/infer/mcmc"
+	"github.com/scorefield/infer/plugins"
 )
 
 // Exit codes. 128 and the number of a signal is the code of a run that a signal ended.
@@ -59,6 +61,7 @@ func (e *signalError) Error() string {
 func exitCode(err error) int {
 	var coded *codedError
 	var caught *signalError
+	var failed *plugins.Error
 	var start *mcmc.ParticleError
 	var outside *mcmc.OutsideError
 	var diverged *mcmc.DivergedError
@@ -71,6 +74,8 @@ func exitCode(err error) int {
 		return 128 + int(caught.signal)
 	case errors.As(err, &coded):
 		return coded.code
+	case errors.As(err, &failed): // before what it wraps
+		return exitPlugin
 	case errors.As(err, &unwritten), errors.As(err, &uncertain), errors.Is(err, store.ErrCorrupt), errors.Is(err, os.ErrNotExist), errors.Is(err, os.ErrPermission),
 		errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EIO):
 		return exitData
@@ -107,8 +112,8 @@ func Main(args []string) int {
 	return exitCode(err)
 }
 
-// packages takes away the names of packages, which tell a user of the command nothing.
-var packages = strings.NewReplacer("mcmc: ", "", "score: ", "", "train: ", "")
+// packages are the names of packages before an error, which tell a user of the command nothing.
+var packages = regexp.MustCompile(`(^|\s)(?:mcmc|score|train): `)
 
 // say prints an error and, for a mistyped density, the place.
 func say(s *streams, err error) {
@@ -120,7 +125,11 @@ func say(s *streams, err error) {
 	} else if errors.As(err, &outside) {
 		text = outside.Error() + ": --init FILE, or --init uniform"
 	}
-	fmt.Fprintf(s.err, "infer: %s\n", packages.Replace(text))
+	fmt.Fprintf(s.err, "infer: %s\n", packages.ReplaceAllString(text, "$1"))
+	var failed *plugins.Error
+	if errors.As(err, &failed) && len(failed.Log) > 0 {
+		fmt.Fprintf(s.err, "the end of its log:\n  | %s\n", strings.Join(failed.Log, "\n  | "))
+	}
 	var formula *density.ParseError
 	if errors.As(err, &formula) {
 		fmt.Fprintln(s.err, formula.Picture())
@@ -169,7 +178,7 @@ func execute(ctx context.Context, s *streams, args []string) error {
 	root.SetArgs(args)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
-	root.AddCommand(sampleCommand(s), trainCommand(s), plotCommand(s), summaryCommand(s), rerunCommand(s), listCommand(s), doctorCommand(s), versionCommand(s))
+	root.AddCommand(sampleCommand(s), trainCommand(s), plotCommand(s), summaryCommand(s), rerunCommand(s), listCommand(s), doctorCommand(s), pluginCommand(s), versionCommand(s))
 	root.CompletionOptions.HiddenDefaultCmd = false
 	err := root.ExecuteContext(ctx)
 	var coded *codedError
