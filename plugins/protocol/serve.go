@@ -99,6 +99,9 @@ func (s *serving) work(ctx context.Context) {
 		s.turn.Broadcast()
 		s.lock.Unlock()
 		if err != nil {
+			if waiting, ok := s.side.(interface{ interrupt() }); ok {
+				waiting.interrupt() // somebody reads, and nothing may come any more
+			}
 			return
 		}
 	}

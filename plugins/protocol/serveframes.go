@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"time"
 )
 
 // framesSide is the inherited socket.
@@ -60,6 +61,9 @@ func (s *framesSide) receive(i *item) error {
 	}
 	return nil
 }
+
+// interrupt ends a read that is under way.
+func (s *framesSide) interrupt() { _ = s.conn.SetReadDeadline(time.Unix(1, 0)) }
 
 func (s *framesSide) send(f *Frame) error { return s.writer.Write(s.conn, f) }
 

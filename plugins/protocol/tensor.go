@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/bits"
 	"unsafe"
+
+	"github.com/scorefield/infer/backends"
 )
 
 // DType is the type of the elements of a tensor.
@@ -116,11 +118,24 @@ func Find(tensors []Tensor, name string) *Tensor {
 // littleEndian says whether this machine stores numbers as the protocol does.
 var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
 
+// asFloat32 is the same memory as numbers, nil where it cannot be.
+func asFloat32(b []byte) []float32 {
+	p := unsafe.Pointer(unsafe.SliceData(b))
+	if !littleEndian || len(b) == 0 || uintptr(p)%4 != 0 {
+		return nil
+	}
+	return unsafe.Slice((*float32)(p), len(b)/4)
+}
+
 // Put writes numbers as elements of a type, Float64 or Float32.
 func Put(dst []byte, dtype DType, src []float64) {
 	switch {
 	case dtype == Float32:
 		dst = dst[:4*len(src)]
+		if floats := asFloat32(dst); floats != nil {
+			backends.Current().F32.Narrow(floats, src)
+			return
+		}
 		for i, v := range src {
 			binary.LittleEndian.PutUint32(dst[4*i:], math.Float32bits(float32(v)))
 		}
@@ -140,6 +155,10 @@ func Get(dst []float64, dtype DType, src []byte) {
 	switch {
 	case dtype == Float32:
 		src = src[:4*len(dst)]
+		if floats := asFloat32(src); floats != nil {
+			backends.Current().F32.Widen(dst, floats)
+			return
+		}
 		for i := range dst {
 			dst[i] = float64(math.Float32frombits(binary.LittleEndian.Uint32(src[4*i:])))
 		}
