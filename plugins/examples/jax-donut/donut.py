@@ -9,7 +9,7 @@ jax.config.update("jax_enable_x64", True)
 
 
 def logp(x, radius, width):
-    r = jnp.sqrt(jnp.sum(x**2))
+    r = jnp.sqrt(jnp.maximum(jnp.sum(x**2), 1e-300))  # at the centre the gradient is 0, and not NaN
     return -((r - radius) ** 2) / width
 
 
