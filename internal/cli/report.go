@@ -152,12 +152,13 @@ type report struct {
 	Film        string            `json:"film,omitempty"`
 	Settled     *bool             `json:"settled"` // null where it cannot be judged
 	// Faults are the reasons not to believe the draws, in words, the gravest first. --strict fails if there is one.
-	Faults   []string    `json:"faults"`
-	Notes    []string    `json:"notes,omitempty"` // worth knowing and no fault
-	HalfTime *comparison `json:"half_time,omitempty"`
-	FarStart *comparison `json:"far_start,omitempty"`
-	Stuck    int         `json:"not_moved_since_half_time"`
-	Bias     *bias       `json:"bias,omitempty"` // of a kernel that does not reject
+	Faults   []string      `json:"faults"`
+	Notes    []string      `json:"notes,omitempty"` // worth knowing and no fault
+	HalfTime *comparison   `json:"half_time,omitempty"`
+	FarStart *comparison   `json:"far_start,omitempty"`
+	Stuck    int           `json:"not_moved_since_half_time"`
+	Bias     *bias         `json:"bias,omitempty"` // of a kernel that does not reject
+	Plugin   *pluginReport `json:"plugin,omitempty"`
 }
 
 // comparison is the worst of several.
@@ -311,6 +312,9 @@ func (r *report) print(s *streams, t draws.Table, e effort) error {
 		}
 	}
 	line("speed", "%s score evaluations, %.3g a second (%s, %d %s), %.3g s in all", grouped(r.Evaluations), r.Rate, r.Backend, r.Workers, plural(r.Workers, "worker"), r.Seconds)
+	if r.Plugin != nil {
+		line("plug-in", "%s", r.Plugin.words())
+	}
 	line("seed", "%d", set.Seed)
 	r.verdict(line)
 	for _, file := range []string{r.Output, r.Plot, r.Film} {

@@ -69,10 +69,11 @@ func sampleCommand(s *streams) *cobra.Command {
 			if err := complete(c, &set, &e, constants, step); err != nil {
 				return err
 			}
-			g, err := aim(&set)
+			g, err := aimAt(c.Context(), s, &set)
 			if err != nil {
 				return err
 			}
+			defer g.close()
 			set.Dim = g.dim()
 			if err := choose(&set, g, c.Flags().Changed); err != nil {
 				return err
@@ -88,6 +89,7 @@ func sampleCommand(s *streams) *cobra.Command {
 	f.StringVar(&set.Density, "density", "", "a built-in density: infer list densities")
 	f.StringVar(&set.LogP, "logp", "", "log p of the point x as a formula, with --dim")
 	f.StringVar(&set.Model, "model", "", "a learned score: one that comes with infer (infer list models), or the file that infer train wrote")
+	set.plugins.register(f)
 	f.IntVar(&set.Dim, "dim", 0, "number of coordinates of x; for a built-in density that has it in several")
 	f.StringArrayVar(&constants, "const", nil, "a constant of the formula, name=number; may be repeated")
 	f.StringVar(&set.Sampler, "sampler", "", "mala or langevin; annealed or heun for a learned score with noise levels (default: by the target)")
@@ -140,7 +142,7 @@ func complete(c *cobra.Command, set *settings, e *effort, constants []string, st
 	switch {
 	case targets > 1:
 		return usage("--density, --logp and --model are three ways to name the target: give one")
-	case targets == 0:
+	case targets == 0 && set.plugins.dev == "":
 		return usage("sample from what? Give --density NAME (infer list densities), --logp FORMULA with --dim, or --model FILE (infer list models)")
 	case changed("model") && changed("dim"):
 		return usage("--dim is the model's to say: leave it out")
@@ -201,6 +203,9 @@ func complete(c *cobra.Command, set *settings, e *effort, constants []string, st
 
 // choose fills in what goes by the target: the sampler, its step size, its noise levels.
 func choose(set *settings, g goal, changed func(name string) bool) error {
+	if g.hosted.isScore() {
+		return g.hosted.choose(set, changed)
+	}
 	if set.Sampler == "" {
 		set.Sampler = samplerMALA
 		if g.model != nil {
@@ -352,6 +357,7 @@ func sample(ctx context.Context, s *streams, set settings, e effort, g goal) err
 		return err
 	}
 	r.Seconds = time.Since(began).Seconds()
+	r.Plugin = g.usage(time.Since(began))
 	if err := r.print(s, table, e); err != nil {
 		return err
 	}

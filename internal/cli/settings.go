@@ -49,9 +49,12 @@ type settings struct {
 	Seed       uint64  `json:"seed"`
 	Init       string  `json:"init"`                  // normal, uniform or a file
 	InitHash   string  `json:"init_sha256,omitempty"` // of that file's points
+	// Plugin is the plug-in that Density or Model names; nil for what is built in.
+	Plugin *pluginUse `json:"plugin,omitempty"`
 
 	seedGiven bool   // by a flag, which the file need not know
 	classes   string // as --class says
+	plugins   pluginFlags
 }
 
 const (
@@ -115,6 +118,8 @@ func decodeSettings(text []byte) (settings, error) {
 func (s settings) arguments() []string {
 	args := []string{"infer", "sample"}
 	switch {
+	case s.Plugin != nil:
+		args = append(args, s.Plugin.arguments(s)...)
 	case s.Model != "":
 		args = append(args, "--model", s.Model)
 	case s.LogP != "":

@@ -113,6 +113,7 @@ func summaryCommand(s *streams) *cobra.Command {
 
 func rerunCommand(s *streams) *cobra.Command {
 	var e effort
+	var p pluginFlags
 	c := &cobra.Command{
 		Use:   "rerun FILE",
 		Short: "Repeat the run that made a file of draws",
@@ -145,10 +146,12 @@ func rerunCommand(s *streams) *cobra.Command {
 				return usage("-o %s is the file whose run is repeated: choose another name", e.output)
 			}
 			fmt.Fprintf(s.err, "infer: %s\n", shell(set.arguments()))
-			g, err := aim(set)
+			set.plugins = p
+			g, err := aimAt(c.Context(), s, set)
 			if err != nil {
 				return err
 			}
+			defer g.close()
 			if err := checkPictures(*set, e); err != nil {
 				return err
 			}
@@ -158,6 +161,8 @@ func rerunCommand(s *streams) *cobra.Command {
 	c.Flags().StringVarP(&e.output, "output", "o", "", "write the draws: .npz, .npy or .csv; images also .png")
 	c.Flags().StringVar(&e.plot, "plot", "", "write a figure: .png, .svg or .pdf")
 	c.Flags().BoolVar(&e.json, "json", false, "print the summary as JSON")
+	c.Flags().StringVar(&p.dir, "plugin-dir", "", pluginDirHelp)
+	c.Flags().DurationVar(&p.timeout, "plugin-timeout", 0, "time that a plug-in has to answer a call (default 1m0s)")
 	c.Flags().BoolVar(&e.strict, "strict", false, "exit with 3 when the diagnostics fail")
 	c.Flags().IntVar(&e.workers, "workers", 0, "worker threads (default: as many as there are cores); never changes a draw")
 	return c

@@ -27,9 +27,13 @@ const (
 type goal struct {
 	density density.Density // nil for a learned score
 	model   *score.Model    // nil for a density
+	hosted  *hosted         // the plug-in that has it, or nil
 }
 
 func (g goal) dim() int {
+	if g.hosted != nil {
+		return g.hosted.model.Dim
+	}
 	if g.model != nil {
 		return g.model.Dim()
 	}
@@ -81,6 +85,9 @@ func kernel(s settings, g goal) (mcmc.Kernel, error) {
 	if g.model != nil {
 		return modelKernel(s, g.model)
 	}
+	if g.hosted.isScore() {
+		return g.hosted.kernel(s)
+	}
 	gradient, ok := g.density.(density.Differentiable)
 	if !ok {
 		return nil, usage("--sampler %s needs the gradient of log p, which density %s does not know", s.Sampler, s.Density)
@@ -103,6 +110,9 @@ func start(s *settings, g goal) (mcmc.Sampler, error) {
 	switch s.Init {
 	case initNormal:
 		if s.Sampler == samplerAnnealed || s.Sampler == samplerHeun {
+			if g.hosted.isScore() {
+				return g.hosted.start(s), nil
+			}
 			return blurred(g.model, s.SigmaMax), nil
 		}
 		return mcmc.Normal{Coordinates: s.Dim}, nil
