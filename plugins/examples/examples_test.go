@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"sort"
 	"strings"
 	"sync"
@@ -304,6 +305,47 @@ func TestSimulatorDrawsAgainAfterItsDeath(t *testing.T) {
 	}
 	if p.Usage().Restarts != 1 {
 		t.Errorf("%d restarts", p.Usage().Restarts)
+	}
+}
+
+// Every program of the guide is a sound plug-in.
+func TestProgramsOfTheGuide(t *testing.T) {
+	text, err := os.ReadFile("../../docs/plugins.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sdk, err := filepath.Abs("../python")
+	if err != nil {
+		t.Fatal(err)
+	}
+	programs := regexp.MustCompile("(?ms)^```(python|c)\n(.*?)^```").FindAllSubmatch(text, -1)
+	if len(programs) < 5 {
+		t.Fatalf("%d programs: the guide has another form than this test expects", len(programs))
+	}
+	for i, program := range programs {
+		t.Run(fmt.Sprint(string(program[1]), i), func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "model."+map[string]string{"python": "py", "c": "c"}[string(program[1])])
+			if err := os.WriteFile(file, program[2], 0o644); err != nil {
+				t.Fatal(err)
+			}
+			var command *exec.Cmd
+			if string(program[1]) == "c" {
+				if _, err := exec.LookPath("cc"); err != nil {
+					t.Skip("no C compiler (cc) on this machine")
+				}
+				command = exec.Command("cc", "-Wall", "-Wextra", "-Werror", "-I../c", "-o", filepath.Join(filepath.Dir(file), "model"), file)
+			} else {
+				var modules []string
+				if strings.Contains(string(program[2]), "import jax") {
+					modules = []string{"jax"}
+				}
+				command = exec.Command(interpreter(t, modules...), "-m", "infer_plugin.test", file)
+				command.Env = append(os.Environ(), "PYTHONPATH="+sdk, "PYTHONDONTWRITEBYTECODE=1")
+			}
+			if out, err := command.CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
 	}
 }
 
