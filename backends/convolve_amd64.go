@@ -107,8 +107,8 @@ func (t *along) fits(j, size int) bool {
 	return true
 }
 
-// tiles are the vectors and the largest number of pixels of a tile, for a row of pixels and so many channels.
-func tiles(pixels, channels int, kind vectorKind) (vectors, most int) {
+// tilesOf gives the vectors and the largest number of pixels of a tile, for a row of pixels and so many channels.
+func tilesOf(pixels, channels int, kind vectorKind) (vectors, most int) {
 	switch {
 	case kind == vectors256 && pixels == 7:
 		return 2, 7
@@ -118,23 +118,6 @@ func tiles(pixels, channels int, kind vectorKind) (vectors, most int) {
 		return 2, 14
 	}
 	return 1, 14
-}
-
-// vectorKind is what a kernel multiplies.
-type vectorKind int
-
-const (
-	vectors256 vectorKind = iota
-	vectors512
-	vectorsBF16 // 512 bits of pairs in bfloat16
-)
-
-// lanes are the numbers in a vector of the result.
-func (k vectorKind) lanes() int {
-	if k == vectors256 {
-		return 8
-	}
-	return 16
 }
 
 // convolution makes y tile by tile.
@@ -169,7 +152,7 @@ func convolution(y, x *Image, w, bias []float32, window Window, kind vectorKind)
 		rows, down := window.along(py, y.Height, x.Height)
 		pixels, across := window.along(px, y.Width, x.Width)
 		for channel := 0; channel < y.Channels; channel += job.size >> 8 * kind.lanes() {
-			vectors, most := tiles(pixels, y.Channels-channel, kind)
+			vectors, most := tilesOf(pixels, y.Channels-channel, kind)
 			job.size = vectors << 8
 			job.b = unsafe.Pointer(&w[channel])
 			if bias != nil {

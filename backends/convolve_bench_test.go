@@ -76,10 +76,11 @@ func (l layer) benchmark(b *testing.B, t *backends.Table, workers, batch int) {
 	w, bias, flipped := aligned(weights), aligned(l.outputs), aligned(weights/l.inputs*((l.inputs+15)&^15))
 	t.F32.FlipWeights(flipped, w, l.window.Size, l.inputs, l.outputs)
 	dw, scratch, rounded := make([][]float32, workers), make([][]float32, workers), backends.NewBF16Weights(w, l.window.Size, l.inputs, l.outputs)
+	u, du := aligned(4*weights), make([][]float32, workers)
 	for i := range dw {
-		dw[i], scratch[i] = aligned(weights), aligned(backends.BF16Scratch(x[0]))
+		dw[i], du[i], scratch[i] = aligned(weights), aligned(4*weights), aligned(backends.BF16Scratch(x[0])+backends.WinogradScratch(y[0], x[0])+backends.WinogradScratch(x[0], y[0]))
 	}
-	for _, c := range []struct {
+	for i, c := range []struct {
 		name string
 		run  func(worker, i int)
 	}{
@@ -87,13 +88,17 @@ func (l layer) benchmark(b *testing.B, t *backends.Table, workers, batch int) {
 		{"inputs", func(_, i int) { t.F32.Convolve(x[i], y[i], flipped, nil, l.window.Transposed()) }},
 		{"weights", func(worker, i int) { t.F32.ConvolveGradient(dw[worker], x[i], y[i], l.window) }},
 		{"bf16", func(worker, i int) { t.F32.ConvolveBF16(y[i], x[i], rounded, bias, l.window, scratch[worker]) }},
+		{"winograd", func(worker, i int) { t.F32.ConvolveWinograd(y[i], x[i], u, bias, scratch[worker]) }},
+		{"winogradWeights", func(worker, i int) { t.F32.ConvolveWinogradGradient(du[worker], x[i], y[i], scratch[worker]) }},
+		{"transform", func(_, i int) { t.F32.TransformWinograd(u, w, l.inputs, l.outputs) }},
 	} {
-		if c.name == "inputs" && l.inputs%backends.DenseWidth != 0 {
+		if c.name == "inputs" && l.inputs%backends.DenseWidth != 0 || i > 3 && (l.inputs%backends.DenseWidth != 0 || l.window != same3x3) {
 			continue
 		}
 		b.Run(fmt.Sprintf("%s/%d/%s/%s", t.Name, workers, l, c.name), func(b *testing.B) {
 			for i := range dw {
 				clear(dw[i])
+				clear(du[i])
 			}
 			run := func() {
 				var others sync.WaitGroup

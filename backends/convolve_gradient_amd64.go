@@ -23,29 +23,25 @@ type gradientSegment struct {
 }
 
 // gradientChannels are the input channels of the tiles of so many taps, the largest first.
-func gradientChannels(taps int, wide bool) int {
+func gradientChannels(taps int, kind vectorKind) int {
 	switch {
-	case taps == 1 && wide:
+	case taps == 1 && kind == vectors512:
 		return 16
-	case taps == 3 && !wide:
+	case taps == 3 && kind == vectors256:
 		return 4
 	}
 	return 8
 }
 
 // convolutionGradient makes dw tile by tile.
-func convolutionGradient(dw []float32, x, dy *Image, window Window, wide bool) {
+func convolutionGradient(dw []float32, x, dy *Image, window Window, kind vectorKind) {
 	checkConvolution(dy, x, len(dw), window)
 	if dy.Channels == 0 || x.Channels == 0 {
 		return
 	}
 	if m, of, ok := product(dy, x, window); ok {
 		weights := NewMatrix(x.Channels, dy.Channels, dw)
-		if wide {
-			denseAddAVX512(weights, of.Transposed(), m)
-		} else {
-			denseAddAVX2(weights, of.Transposed(), m)
-		}
+		denseAdd(weights, of.Transposed(), m, kind)
 		return
 	}
 	job := gradientJob{
@@ -67,20 +63,16 @@ func convolutionGradient(dw []float32, x, dy *Image, window Window, wide bool) {
 			if oy, iy, job.rows = window.rows(ky, dy.Height, x.Height); job.rows == 0 {
 				continue
 			}
-			job.tiles(dw[(ky*window.Size+kx)*x.Channels*dy.Channels:], x, dy, oy, iy, taps, wide)
+			job.tiles(dw[(ky*window.Size+kx)*x.Channels*dy.Channels:], x, dy, oy, iy, taps, kind)
 		}
 	}
 }
 
 // tiles goes through the channels, for taps of one row of the window.
-func (job *gradientJob) tiles(dw []float32, x, dy *Image, oy, iy, taps int, wide bool) {
-	lanes := 8
-	if wide {
-		lanes = 16
-	}
-	for out := 0; out < dy.Channels; out += lanes {
+func (job *gradientJob) tiles(dw []float32, x, dy *Image, oy, iy, taps int, kind vectorKind) {
+	for out := 0; out < dy.Channels; out += kind.lanes() {
 		job.d = unsafe.Pointer(&dy.Data[oy*dy.Width*dy.Stride+out])
-		channels := gradientChannels(taps, wide)
+		channels := gradientChannels(taps, kind)
 		for in := 0; in < x.Channels; in += channels {
 			for in+channels > x.Channels {
 				channels /= 2
@@ -88,7 +80,7 @@ func (job *gradientJob) tiles(dw []float32, x, dy *Image, oy, iy, taps int, wide
 			job.size = channels + taps<<8
 			job.x = unsafe.Pointer(&x.Data[iy*x.Width*x.Stride+in])
 			job.w = unsafe.Pointer(&dw[in*dy.Channels+out])
-			if wide {
+			if kind == vectors512 {
 				convolveGradientAVX512Kernel(job)
 			} else {
 				convolveGradientAVX2Kernel(job)
@@ -148,9 +140,9 @@ func (job *gradientJob) add(s gradientSegment) {
 }
 
 func convolveGradientAVX2(dw []float32, x, dy Image, window Window) {
-	convolutionGradient(dw, &x, &dy, window, false)
+	convolutionGradient(dw, &x, &dy, window, vectors256)
 }
 
 func convolveGradientAVX512(dw []float32, x, dy Image, window Window) {
-	convolutionGradient(dw, &x, &dy, window, true)
+	convolutionGradient(dw, &x, &dy, window, vectors512)
 }

@@ -46,41 +46,45 @@ var tableAVX2 = Table{
 	Uniform32:   uniform32AVX2,
 	Normal32:    normal32AVX2,
 	F32: Table32{
-		Neg:              neg32AVX2,
-		Abs:              abs32AVX2,
-		Sqrt:             sqrt32AVX2,
-		Add:              Binary32{VV: add32VVAVX2, VS: add32VSAVX2, SV: add32SVAVX2},
-		Sub:              Binary32{VV: sub32VVAVX2, VS: sub32VSAVX2, SV: sub32SVAVX2},
-		Mul:              Binary32{VV: mul32VVAVX2, VS: mul32VSAVX2, SV: mul32SVAVX2},
-		Div:              Binary32{VV: div32VVAVX2, VS: div32VSAVX2, SV: div32SVAVX2},
-		Min:              Binary32{VV: min32VVAVX2, VS: min32VSAVX2, SV: min32SVAVX2},
-		Max:              Binary32{VV: max32VVAVX2, VS: max32VSAVX2, SV: max32SVAVX2},
-		Less:             Binary32{VV: less32VVAVX2, VS: less32VSAVX2, SV: less32SVAVX2},
-		LessEqual:        Binary32{VV: lessEqual32VVAVX2, VS: lessEqual32VSAVX2, SV: lessEqual32SVAVX2},
-		Equal:            Binary32{VV: equal32VVAVX2, VS: equal32VSAVX2, SV: equal32SVAVX2},
-		FMA:              Ternary32{VVV: fma32VVVAVX2, VVS: fma32VVSAVX2, VSV: fma32VSVAVX2, VSS: fma32VSSAVX2},
-		Where:            Ternary32{VVV: pick32VVVAVX2, VVS: pick32VVSAVX2, VSV: pick32VSVAVX2, VSS: pick32VSSAVX2},
-		Exp:              exp32AVX2,
-		Expm1:            expm132AVX2,
-		Log:              log32AVX2,
-		Sin:              sin32AVX2,
-		Cos:              cos32AVX2,
-		Tanh:             tanh32AVX2,
-		Sigmoid:          sigmoid32AVX2,
-		Softplus:         softplus32AVX2,
-		Erf:              erf32AVX2,
-		Adam:             adam32AVX2,
-		Dense:            denseAVX2,
-		DenseAdd:         denseAddAVX2,
-		DenseGated:       denseGatedAVX2,
-		DenseThin:        denseThinAVX2,
-		Transpose:        transposeAVX2,
-		ColumnSums:       columnSumsAVX2,
-		Convolve:         convolveAVX2,
-		ConvolveGradient: convolveGradientAVX2,
-		ConvolveBF16:     convolveBF16AVX2,
-		Narrow:           narrowAVX2,
-		Widen:            widenAVX2,
+		Neg:                       neg32AVX2,
+		Abs:                       abs32AVX2,
+		Sqrt:                      sqrt32AVX2,
+		Add:                       Binary32{VV: add32VVAVX2, VS: add32VSAVX2, SV: add32SVAVX2},
+		Sub:                       Binary32{VV: sub32VVAVX2, VS: sub32VSAVX2, SV: sub32SVAVX2},
+		Mul:                       Binary32{VV: mul32VVAVX2, VS: mul32VSAVX2, SV: mul32SVAVX2},
+		Div:                       Binary32{VV: div32VVAVX2, VS: div32VSAVX2, SV: div32SVAVX2},
+		Min:                       Binary32{VV: min32VVAVX2, VS: min32VSAVX2, SV: min32SVAVX2},
+		Max:                       Binary32{VV: max32VVAVX2, VS: max32VSAVX2, SV: max32SVAVX2},
+		Less:                      Binary32{VV: less32VVAVX2, VS: less32VSAVX2, SV: less32SVAVX2},
+		LessEqual:                 Binary32{VV: lessEqual32VVAVX2, VS: lessEqual32VSAVX2, SV: lessEqual32SVAVX2},
+		Equal:                     Binary32{VV: equal32VVAVX2, VS: equal32VSAVX2, SV: equal32SVAVX2},
+		FMA:                       Ternary32{VVV: fma32VVVAVX2, VVS: fma32VVSAVX2, VSV: fma32VSVAVX2, VSS: fma32VSSAVX2},
+		Where:                     Ternary32{VVV: pick32VVVAVX2, VVS: pick32VVSAVX2, VSV: pick32VSVAVX2, VSS: pick32VSSAVX2},
+		Exp:                       exp32AVX2,
+		Expm1:                     expm132AVX2,
+		Log:                       log32AVX2,
+		Sin:                       sin32AVX2,
+		Cos:                       cos32AVX2,
+		Tanh:                      tanh32AVX2,
+		Sigmoid:                   sigmoid32AVX2,
+		Softplus:                  softplus32AVX2,
+		Erf:                       erf32AVX2,
+		Adam:                      adam32AVX2,
+		Dense:                     denseAVX2,
+		DenseAdd:                  denseAddAVX2,
+		DenseGated:                denseGatedAVX2,
+		DenseThin:                 denseThinAVX2,
+		Transpose:                 transposeAVX2,
+		ColumnSums:                columnSumsAVX2,
+		Convolve:                  convolveAVX2,
+		ConvolveGradient:          convolveGradientAVX2,
+		ConvolveBF16:              convolveBF16AVX2,
+		ConvolveWinograd:          convolveWinogradAVX2,
+		ConvolveWinogradGradient:  convolveWinogradGradientAVX2,
+		TransformWinograd:         transformWinogradAVX2,
+		TransformWinogradGradient: transformWinogradGradientAVX2,
+		Narrow:                    narrowAVX2,
+		Widen:                     widenAVX2,
 	},
 }
 
@@ -126,41 +130,45 @@ var tableAVX512 = Table{
 	Uniform32:   uniform32AVX512,
 	Normal32:    normal32AVX512,
 	F32: Table32{
-		Neg:              neg32AVX512,
-		Abs:              abs32AVX512,
-		Sqrt:             sqrt32AVX512,
-		Add:              Binary32{VV: add32VVAVX512, VS: add32VSAVX512, SV: add32SVAVX512},
-		Sub:              Binary32{VV: sub32VVAVX512, VS: sub32VSAVX512, SV: sub32SVAVX512},
-		Mul:              Binary32{VV: mul32VVAVX512, VS: mul32VSAVX512, SV: mul32SVAVX512},
-		Div:              Binary32{VV: div32VVAVX512, VS: div32VSAVX512, SV: div32SVAVX512},
-		Min:              Binary32{VV: min32VVAVX512, VS: min32VSAVX512, SV: min32SVAVX512},
-		Max:              Binary32{VV: max32VVAVX512, VS: max32VSAVX512, SV: max32SVAVX512},
-		Less:             Binary32{VV: less32VVAVX512, VS: less32VSAVX512, SV: less32SVAVX512},
-		LessEqual:        Binary32{VV: lessEqual32VVAVX512, VS: lessEqual32VSAVX512, SV: lessEqual32SVAVX512},
-		Equal:            Binary32{VV: equal32VVAVX512, VS: equal32VSAVX512, SV: equal32SVAVX512},
-		FMA:              Ternary32{VVV: fma32VVVAVX512, VVS: fma32VVSAVX512, VSV: fma32VSVAVX512, VSS: fma32VSSAVX512},
-		Where:            Ternary32{VVV: pick32VVVAVX512, VVS: pick32VVSAVX512, VSV: pick32VSVAVX512, VSS: pick32VSSAVX512},
-		Exp:              exp32AVX512,
-		Expm1:            expm132AVX512,
-		Log:              log32AVX512,
-		Sin:              sin32AVX512,
-		Cos:              cos32AVX512,
-		Tanh:             tanh32AVX512,
-		Sigmoid:          sigmoid32AVX512,
-		Softplus:         softplus32AVX512,
-		Erf:              erf32AVX512,
-		Adam:             adam32AVX512,
-		Dense:            denseAVX512,
-		DenseAdd:         denseAddAVX512,
-		DenseGated:       denseGatedAVX512,
-		DenseThin:        denseThinAVX512,
-		Transpose:        transposeAVX512,
-		ColumnSums:       columnSumsAVX512,
-		Convolve:         convolveAVX512,
-		ConvolveGradient: convolveGradientAVX512,
-		ConvolveBF16:     convolveBF16AVX512,
-		Narrow:           narrowAVX512,
-		Widen:            widenAVX512,
+		Neg:                       neg32AVX512,
+		Abs:                       abs32AVX512,
+		Sqrt:                      sqrt32AVX512,
+		Add:                       Binary32{VV: add32VVAVX512, VS: add32VSAVX512, SV: add32SVAVX512},
+		Sub:                       Binary32{VV: sub32VVAVX512, VS: sub32VSAVX512, SV: sub32SVAVX512},
+		Mul:                       Binary32{VV: mul32VVAVX512, VS: mul32VSAVX512, SV: mul32SVAVX512},
+		Div:                       Binary32{VV: div32VVAVX512, VS: div32VSAVX512, SV: div32SVAVX512},
+		Min:                       Binary32{VV: min32VVAVX512, VS: min32VSAVX512, SV: min32SVAVX512},
+		Max:                       Binary32{VV: max32VVAVX512, VS: max32VSAVX512, SV: max32SVAVX512},
+		Less:                      Binary32{VV: less32VVAVX512, VS: less32VSAVX512, SV: less32SVAVX512},
+		LessEqual:                 Binary32{VV: lessEqual32VVAVX512, VS: lessEqual32VSAVX512, SV: lessEqual32SVAVX512},
+		Equal:                     Binary32{VV: equal32VVAVX512, VS: equal32VSAVX512, SV: equal32SVAVX512},
+		FMA:                       Ternary32{VVV: fma32VVVAVX512, VVS: fma32VVSAVX512, VSV: fma32VSVAVX512, VSS: fma32VSSAVX512},
+		Where:                     Ternary32{VVV: pick32VVVAVX512, VVS: pick32VVSAVX512, VSV: pick32VSVAVX512, VSS: pick32VSSAVX512},
+		Exp:                       exp32AVX512,
+		Expm1:                     expm132AVX512,
+		Log:                       log32AVX512,
+		Sin:                       sin32AVX512,
+		Cos:                       cos32AVX512,
+		Tanh:                      tanh32AVX512,
+		Sigmoid:                   sigmoid32AVX512,
+		Softplus:                  softplus32AVX512,
+		Erf:                       erf32AVX512,
+		Adam:                      adam32AVX512,
+		Dense:                     denseAVX512,
+		DenseAdd:                  denseAddAVX512,
+		DenseGated:                denseGatedAVX512,
+		DenseThin:                 denseThinAVX512,
+		Transpose:                 transposeAVX512,
+		ColumnSums:                columnSumsAVX512,
+		Convolve:                  convolveAVX512,
+		ConvolveGradient:          convolveGradientAVX512,
+		ConvolveBF16:              convolveBF16AVX512,
+		ConvolveWinograd:          convolveWinogradAVX512,
+		ConvolveWinogradGradient:  convolveWinogradGradientAVX512,
+		TransformWinograd:         transformWinogradAVX512,
+		TransformWinogradGradient: transformWinogradGradientAVX512,
+		Narrow:                    narrowAVX512,
+		Widen:                     widenAVX512,
 	},
 }
 
@@ -4647,6 +4655,24 @@ func convolveGradientAVX2Kernel(job *gradientJob)
 func exchangeBF16AVX2Kernel(dst *float32, src *float32, n int)
 
 //go:noescape
+func winogradInputAVX2Kernel(job *transformJob)
+
+//go:noescape
+func winogradOutputAVX2Kernel(job *transformJob)
+
+//go:noescape
+func winogradResultAVX2Kernel(job *transformJob)
+
+//go:noescape
+func winogradWeightsAVX2Kernel(job *transformJob)
+
+//go:noescape
+func winogradGradientAVX2Kernel(job *transformJob)
+
+//go:noescape
+func winogradBackAVX2Kernel(job *transformJob)
+
+//go:noescape
 func narrowAVX2Kernel(dst *float32, src *float64, n int)
 
 //go:noescape
@@ -5025,6 +5051,24 @@ func packBF16AVX512Kernel(dst *float32, src *float32, n int)
 
 //go:noescape
 func convolveBF16AVX512Kernel(job *convolveJob)
+
+//go:noescape
+func winogradInputAVX512Kernel(job *transformJob)
+
+//go:noescape
+func winogradOutputAVX512Kernel(job *transformJob)
+
+//go:noescape
+func winogradResultAVX512Kernel(job *transformJob)
+
+//go:noescape
+func winogradWeightsAVX512Kernel(job *transformJob)
+
+//go:noescape
+func winogradGradientAVX512Kernel(job *transformJob)
+
+//go:noescape
+func winogradBackAVX512Kernel(job *transformJob)
 
 //go:noescape
 func narrowAVX512Kernel(dst *float32, src *float64, n int)

@@ -15398,6 +15398,460 @@ DATA avx232_ffff0000<>+24(SB)/4, $0xffff0000
 DATA avx232_ffff0000<>+28(SB)/4, $0xffff0000
 GLOBL avx232_ffff0000<>(SB), RODATA|NOPTR, $32
 
+// func winogradInputAVX2Kernel(job *byte)
+// Requires: AVX, FMA3
+TEXT ·winogradInputAVX2Kernel(SB), NOSPLIT, $0-8
+	MOVQ job+0(FP), DI
+	MOVQ (DI), SI
+	MOVQ 8(DI), R8
+	MOVQ 16(DI), R9
+	MOVQ 24(DI), R10
+	MOVQ 32(DI), DX
+	MOVQ 40(DI), BX
+	MOVQ 48(DI), R11
+	MOVQ 64(DI), R13
+	LEAQ (R11)(R13*2), R12
+	ADDQ R13, R12
+	MOVQ 72(DI), R15
+	MOVQ 80(DI), CX
+
+row222:
+	XORQ    AX, AX
+	PCALIGN $0x20
+
+loop223:
+	VMOVUPD     (R9)(AX*1), Y0
+	VMOVUPD     (DX)(AX*1), Y1
+	VMOVAPD     Y1, Y2
+	VFMADD231PS avx232_c0800000<>+0(SB), Y0, Y2
+	VMOVUPD     (R8)(AX*1), Y3
+	VMOVUPD     (R10)(AX*1), Y4
+	VMOVAPD     Y4, Y5
+	VFMADD231PS avx232_c0800000<>+0(SB), Y3, Y5
+	VSUBPS      Y0, Y1, Y6
+	VSUBPS      Y3, Y4, Y7
+	VFMADD231PS avx232_c0a00000<>+0(SB), Y0, Y1
+	VMOVUPD     (SI)(AX*1), Y0
+	VFMADD231PS avx232_40800000<>+0(SB), Y0, Y1
+	VADDPS      Y5, Y2, Y0
+	VSUBPS      Y5, Y2, Y5
+	VMOVAPD     Y6, Y2
+	VFMADD231PS avx232_40000000<>+0(SB), Y7, Y2
+	VFMADD231PS avx232_c0000000<>+0(SB), Y7, Y6
+	VMOVUPD     (BX)(AX*1), Y7
+	VFMADD231PS avx232_c0a00000<>+0(SB), Y4, Y7
+	VFMADD231PS avx232_40800000<>+0(SB), Y3, Y7
+	VMOVUPD     Y1, (R11)
+	VMOVUPD     Y0, (R11)(R13*1)
+	VMOVUPD     Y5, (R11)(R13*2)
+	VMOVUPD     Y2, (R12)
+	VMOVUPD     Y6, (R12)(R13*1)
+	VMOVUPD     Y7, (R12)(R13*2)
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, R11
+	ADDQ        $0x20, R12
+	CMPQ        AX, R15
+	JL          loop223
+	ADDQ        88(DI), SI
+	ADDQ        88(DI), R8
+	ADDQ        88(DI), R9
+	ADDQ        88(DI), R10
+	ADDQ        88(DI), DX
+	ADDQ        88(DI), BX
+	ADDQ        96(DI), R11
+	ADDQ        96(DI), R12
+	DECQ        CX
+	JNZ         row222
+	VZEROUPPER
+	RET
+
+DATA avx232_c0800000<>+0(SB)/4, $0xc0800000
+DATA avx232_c0800000<>+4(SB)/4, $0xc0800000
+DATA avx232_c0800000<>+8(SB)/4, $0xc0800000
+DATA avx232_c0800000<>+12(SB)/4, $0xc0800000
+DATA avx232_c0800000<>+16(SB)/4, $0xc0800000
+DATA avx232_c0800000<>+20(SB)/4, $0xc0800000
+DATA avx232_c0800000<>+24(SB)/4, $0xc0800000
+DATA avx232_c0800000<>+28(SB)/4, $0xc0800000
+GLOBL avx232_c0800000<>(SB), RODATA|NOPTR, $32
+
+DATA avx232_c0a00000<>+0(SB)/4, $0xc0a00000
+DATA avx232_c0a00000<>+4(SB)/4, $0xc0a00000
+DATA avx232_c0a00000<>+8(SB)/4, $0xc0a00000
+DATA avx232_c0a00000<>+12(SB)/4, $0xc0a00000
+DATA avx232_c0a00000<>+16(SB)/4, $0xc0a00000
+DATA avx232_c0a00000<>+20(SB)/4, $0xc0a00000
+DATA avx232_c0a00000<>+24(SB)/4, $0xc0a00000
+DATA avx232_c0a00000<>+28(SB)/4, $0xc0a00000
+GLOBL avx232_c0a00000<>(SB), RODATA|NOPTR, $32
+
+// func winogradOutputAVX2Kernel(job *byte)
+// Requires: AVX, FMA3
+TEXT ·winogradOutputAVX2Kernel(SB), NOSPLIT, $0-8
+	MOVQ job+0(FP), DI
+	MOVQ (DI), SI
+	MOVQ 8(DI), R8
+	MOVQ 16(DI), R9
+	MOVQ 24(DI), R10
+	MOVQ 32(DI), DX
+	MOVQ 40(DI), BX
+	MOVQ 48(DI), R11
+	MOVQ 64(DI), R13
+	LEAQ (R11)(R13*2), R12
+	ADDQ R13, R12
+	MOVQ 72(DI), R15
+	MOVQ 80(DI), CX
+
+row224:
+	XORQ    AX, AX
+	PCALIGN $0x20
+
+loop225:
+	VMOVUPD     (R8)(AX*1), Y0
+	VMOVUPD     (R9)(AX*1), Y1
+	VADDPS      Y1, Y0, Y2
+	VSUBPS      Y1, Y0, Y1
+	VMOVUPD     (R10)(AX*1), Y0
+	VMOVUPD     (DX)(AX*1), Y3
+	VADDPS      Y3, Y0, Y4
+	VSUBPS      Y3, Y0, Y3
+	VMOVUPD     (SI)(AX*1), Y0
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y4, Y0, Y0
+	VMOVAPD     Y1, Y5
+	VFMADD231PS avx232_40000000<>+0(SB), Y3, Y5
+	VFMADD231PS avx232_40800000<>+0(SB), Y4, Y2
+	VFMADD231PS avx232_41000000<>+0(SB), Y3, Y1
+	VMOVUPD     (BX)(AX*1), Y3
+	VADDPS      Y3, Y1, Y3
+	VMOVUPD     Y0, (R11)
+	VMOVUPD     Y5, (R11)(R13*1)
+	VMOVUPD     Y2, (R11)(R13*2)
+	VMOVUPD     Y3, (R12)
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, R11
+	ADDQ        $0x20, R12
+	CMPQ        AX, R15
+	JL          loop225
+	ADDQ        88(DI), SI
+	ADDQ        88(DI), R8
+	ADDQ        88(DI), R9
+	ADDQ        88(DI), R10
+	ADDQ        88(DI), DX
+	ADDQ        88(DI), BX
+	ADDQ        96(DI), R11
+	ADDQ        96(DI), R12
+	DECQ        CX
+	JNZ         row224
+	VZEROUPPER
+	RET
+
+DATA avx232_41000000<>+0(SB)/4, $0x41000000
+DATA avx232_41000000<>+4(SB)/4, $0x41000000
+DATA avx232_41000000<>+8(SB)/4, $0x41000000
+DATA avx232_41000000<>+12(SB)/4, $0x41000000
+DATA avx232_41000000<>+16(SB)/4, $0x41000000
+DATA avx232_41000000<>+20(SB)/4, $0x41000000
+DATA avx232_41000000<>+24(SB)/4, $0x41000000
+DATA avx232_41000000<>+28(SB)/4, $0x41000000
+GLOBL avx232_41000000<>(SB), RODATA|NOPTR, $32
+
+// func winogradResultAVX2Kernel(job *byte)
+// Requires: AVX, FMA3
+TEXT ·winogradResultAVX2Kernel(SB), NOSPLIT, $0-8
+	MOVQ job+0(FP), DI
+	MOVQ (DI), SI
+	MOVQ 8(DI), R8
+	MOVQ 16(DI), R9
+	MOVQ 24(DI), R10
+	MOVQ 32(DI), DX
+	MOVQ 40(DI), BX
+	MOVQ 56(DI), R14
+	MOVQ 48(DI), R11
+	MOVQ 64(DI), R13
+	LEAQ (R11)(R13*2), R12
+	ADDQ R13, R12
+	MOVQ 72(DI), R15
+	MOVQ 80(DI), CX
+
+row226:
+	XORQ    AX, AX
+	PCALIGN $0x20
+
+loop227:
+	VMOVUPD     (R8)(AX*1), Y0
+	VMOVUPD     (R9)(AX*1), Y1
+	VADDPS      Y1, Y0, Y2
+	VSUBPS      Y1, Y0, Y1
+	VMOVUPD     (R10)(AX*1), Y0
+	VMOVUPD     (DX)(AX*1), Y3
+	VADDPS      Y3, Y0, Y4
+	VSUBPS      Y3, Y0, Y3
+	VMOVUPD     (SI)(AX*1), Y0
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y4, Y0, Y0
+	VMOVAPD     Y1, Y5
+	VFMADD231PS avx232_40000000<>+0(SB), Y3, Y5
+	VFMADD231PS avx232_40800000<>+0(SB), Y4, Y2
+	VFMADD231PS avx232_41000000<>+0(SB), Y3, Y1
+	VMOVUPD     (BX)(AX*1), Y3
+	VADDPS      Y3, Y1, Y3
+	VMOVUPD     (R14)(AX*1), Y1
+	VADDPS      Y1, Y0, Y0
+	VADDPS      Y1, Y5, Y5
+	VADDPS      Y1, Y2, Y2
+	VADDPS      Y1, Y3, Y1
+	VMOVUPD     Y0, (R11)
+	VMOVUPD     Y5, (R11)(R13*1)
+	VMOVUPD     Y2, (R11)(R13*2)
+	VMOVUPD     Y1, (R12)
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, R11
+	ADDQ        $0x20, R12
+	CMPQ        AX, R15
+	JL          loop227
+	ADDQ        88(DI), SI
+	ADDQ        88(DI), R8
+	ADDQ        88(DI), R9
+	ADDQ        88(DI), R10
+	ADDQ        88(DI), DX
+	ADDQ        88(DI), BX
+	ADDQ        96(DI), R11
+	ADDQ        96(DI), R12
+	DECQ        CX
+	JNZ         row226
+	VZEROUPPER
+	RET
+
+// func winogradWeightsAVX2Kernel(job *byte)
+// Requires: AVX, FMA3
+TEXT ·winogradWeightsAVX2Kernel(SB), NOSPLIT, $0-8
+	MOVQ job+0(FP), DI
+	MOVQ (DI), SI
+	MOVQ 8(DI), R8
+	MOVQ 16(DI), R9
+	MOVQ 48(DI), R11
+	MOVQ 64(DI), R13
+	LEAQ (R11)(R13*2), R12
+	ADDQ R13, R12
+	MOVQ 72(DI), R15
+	MOVQ 80(DI), CX
+
+row228:
+	XORQ    AX, AX
+	PCALIGN $0x20
+
+loop229:
+	VMOVUPD     (SI)(AX*1), Y0
+	VMOVUPD     (R9)(AX*1), Y1
+	VADDPS      Y1, Y0, Y2
+	VMULPS      avx232_be2aaaab<>+0(SB), Y2, Y2
+	VMULPS      avx232_3e2aaaab<>+0(SB), Y1, Y3
+	VFMADD231PS avx232_3d2aaaab<>+0(SB), Y0, Y3
+	VMULPS      avx232_3e800000<>+0(SB), Y0, Y0
+	VMOVUPD     (R8)(AX*1), Y4
+	VMOVAPD     Y2, Y5
+	VFMADD231PS avx232_be2aaaab<>+0(SB), Y4, Y5
+	VFMADD231PS avx232_3e2aaaab<>+0(SB), Y4, Y2
+	VMOVAPD     Y3, Y6
+	VFMADD231PS avx232_3daaaaab<>+0(SB), Y4, Y6
+	VFMADD231PS avx232_bdaaaaab<>+0(SB), Y4, Y3
+	VMOVUPD     Y0, (R11)
+	VMOVUPD     Y5, (R11)(R13*1)
+	VMOVUPD     Y2, (R11)(R13*2)
+	VMOVUPD     Y6, (R12)
+	VMOVUPD     Y3, (R12)(R13*1)
+	VMOVUPD     Y1, (R12)(R13*2)
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, R11
+	ADDQ        $0x20, R12
+	CMPQ        AX, R15
+	JL          loop229
+	ADDQ        88(DI), SI
+	ADDQ        88(DI), R8
+	ADDQ        88(DI), R9
+	ADDQ        96(DI), R11
+	ADDQ        96(DI), R12
+	DECQ        CX
+	JNZ         row228
+	VZEROUPPER
+	RET
+
+DATA avx232_be2aaaab<>+0(SB)/4, $0xbe2aaaab
+DATA avx232_be2aaaab<>+4(SB)/4, $0xbe2aaaab
+DATA avx232_be2aaaab<>+8(SB)/4, $0xbe2aaaab
+DATA avx232_be2aaaab<>+12(SB)/4, $0xbe2aaaab
+DATA avx232_be2aaaab<>+16(SB)/4, $0xbe2aaaab
+DATA avx232_be2aaaab<>+20(SB)/4, $0xbe2aaaab
+DATA avx232_be2aaaab<>+24(SB)/4, $0xbe2aaaab
+DATA avx232_be2aaaab<>+28(SB)/4, $0xbe2aaaab
+GLOBL avx232_be2aaaab<>(SB), RODATA|NOPTR, $32
+
+DATA avx232_3e2aaaab<>+0(SB)/4, $0x3e2aaaab
+DATA avx232_3e2aaaab<>+4(SB)/4, $0x3e2aaaab
+DATA avx232_3e2aaaab<>+8(SB)/4, $0x3e2aaaab
+DATA avx232_3e2aaaab<>+12(SB)/4, $0x3e2aaaab
+DATA avx232_3e2aaaab<>+16(SB)/4, $0x3e2aaaab
+DATA avx232_3e2aaaab<>+20(SB)/4, $0x3e2aaaab
+DATA avx232_3e2aaaab<>+24(SB)/4, $0x3e2aaaab
+DATA avx232_3e2aaaab<>+28(SB)/4, $0x3e2aaaab
+GLOBL avx232_3e2aaaab<>(SB), RODATA|NOPTR, $32
+
+DATA avx232_3d2aaaab<>+0(SB)/4, $0x3d2aaaab
+DATA avx232_3d2aaaab<>+4(SB)/4, $0x3d2aaaab
+DATA avx232_3d2aaaab<>+8(SB)/4, $0x3d2aaaab
+DATA avx232_3d2aaaab<>+12(SB)/4, $0x3d2aaaab
+DATA avx232_3d2aaaab<>+16(SB)/4, $0x3d2aaaab
+DATA avx232_3d2aaaab<>+20(SB)/4, $0x3d2aaaab
+DATA avx232_3d2aaaab<>+24(SB)/4, $0x3d2aaaab
+DATA avx232_3d2aaaab<>+28(SB)/4, $0x3d2aaaab
+GLOBL avx232_3d2aaaab<>(SB), RODATA|NOPTR, $32
+
+DATA avx232_3e800000<>+0(SB)/4, $0x3e800000
+DATA avx232_3e800000<>+4(SB)/4, $0x3e800000
+DATA avx232_3e800000<>+8(SB)/4, $0x3e800000
+DATA avx232_3e800000<>+12(SB)/4, $0x3e800000
+DATA avx232_3e800000<>+16(SB)/4, $0x3e800000
+DATA avx232_3e800000<>+20(SB)/4, $0x3e800000
+DATA avx232_3e800000<>+24(SB)/4, $0x3e800000
+DATA avx232_3e800000<>+28(SB)/4, $0x3e800000
+GLOBL avx232_3e800000<>(SB), RODATA|NOPTR, $32
+
+DATA avx232_3daaaaab<>+0(SB)/4, $0x3daaaaab
+DATA avx232_3daaaaab<>+4(SB)/4, $0x3daaaaab
+DATA avx232_3daaaaab<>+8(SB)/4, $0x3daaaaab
+DATA avx232_3daaaaab<>+12(SB)/4, $0x3daaaaab
+DATA avx232_3daaaaab<>+16(SB)/4, $0x3daaaaab
+DATA avx232_3daaaaab<>+20(SB)/4, $0x3daaaaab
+DATA avx232_3daaaaab<>+24(SB)/4, $0x3daaaaab
+DATA avx232_3daaaaab<>+28(SB)/4, $0x3daaaaab
+GLOBL avx232_3daaaaab<>(SB), RODATA|NOPTR, $32
+
+DATA avx232_bdaaaaab<>+0(SB)/4, $0xbdaaaaab
+DATA avx232_bdaaaaab<>+4(SB)/4, $0xbdaaaaab
+DATA avx232_bdaaaaab<>+8(SB)/4, $0xbdaaaaab
+DATA avx232_bdaaaaab<>+12(SB)/4, $0xbdaaaaab
+DATA avx232_bdaaaaab<>+16(SB)/4, $0xbdaaaaab
+DATA avx232_bdaaaaab<>+20(SB)/4, $0xbdaaaaab
+DATA avx232_bdaaaaab<>+24(SB)/4, $0xbdaaaaab
+DATA avx232_bdaaaaab<>+28(SB)/4, $0xbdaaaaab
+GLOBL avx232_bdaaaaab<>(SB), RODATA|NOPTR, $32
+
+// func winogradGradientAVX2Kernel(job *byte)
+// Requires: AVX, FMA3
+TEXT ·winogradGradientAVX2Kernel(SB), NOSPLIT, $0-8
+	MOVQ job+0(FP), DI
+	MOVQ (DI), SI
+	MOVQ 8(DI), R8
+	MOVQ 16(DI), R9
+	MOVQ 24(DI), R10
+	MOVQ 48(DI), R11
+	MOVQ 64(DI), R13
+	LEAQ (R11)(R13*2), R12
+	ADDQ R13, R12
+	MOVQ 72(DI), R15
+	MOVQ 80(DI), CX
+
+row230:
+	XORQ    AX, AX
+	PCALIGN $0x20
+
+loop231:
+	VMOVUPD     (SI)(AX*1), Y0
+	VMOVUPD     (R9)(AX*1), Y1
+	VADDPS      Y1, Y0, Y2
+	VMOVUPD     (R8)(AX*1), Y3
+	VMOVUPD     (R10)(AX*1), Y4
+	VADDPS      Y4, Y3, Y5
+	VFMADD132PS avx232_40800000<>+0(SB), Y0, Y1
+	VFMADD231PS avx232_40800000<>+0(SB), Y4, Y3
+	VADDPS      Y5, Y2, Y6
+	VSUBPS      Y5, Y2, Y5
+	VMOVAPD     Y1, Y2
+	VFMADD231PS avx232_40000000<>+0(SB), Y3, Y2
+	VFMADD231PS avx232_c0000000<>+0(SB), Y3, Y1
+	VMOVUPD     Y0, (R11)
+	VMOVUPD     Y6, (R11)(R13*1)
+	VMOVUPD     Y5, (R11)(R13*2)
+	VMOVUPD     Y2, (R12)
+	VMOVUPD     Y1, (R12)(R13*1)
+	VMOVUPD     Y4, (R12)(R13*2)
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, R11
+	ADDQ        $0x20, R12
+	CMPQ        AX, R15
+	JL          loop231
+	ADDQ        88(DI), SI
+	ADDQ        88(DI), R8
+	ADDQ        88(DI), R9
+	ADDQ        88(DI), R10
+	ADDQ        96(DI), R11
+	ADDQ        96(DI), R12
+	DECQ        CX
+	JNZ         row230
+	VZEROUPPER
+	RET
+
+// func winogradBackAVX2Kernel(job *byte)
+// Requires: AVX, FMA3
+TEXT ·winogradBackAVX2Kernel(SB), NOSPLIT, $0-8
+	MOVQ job+0(FP), DI
+	MOVQ (DI), SI
+	MOVQ 8(DI), R8
+	MOVQ 16(DI), R9
+	MOVQ 24(DI), R10
+	MOVQ 32(DI), DX
+	MOVQ 40(DI), BX
+	MOVQ 48(DI), R11
+	MOVQ 64(DI), R13
+	LEAQ (R11)(R13*2), R12
+	ADDQ R13, R12
+	MOVQ 72(DI), R15
+	MOVQ 80(DI), CX
+
+row232:
+	XORQ    AX, AX
+	PCALIGN $0x20
+
+loop233:
+	VMOVUPD     (R8)(AX*1), Y0
+	VMOVUPD     (R9)(AX*1), Y1
+	VADDPS      Y1, Y0, Y2
+	VSUBPS      Y0, Y1, Y0
+	VMOVUPD     (R10)(AX*1), Y1
+	VMOVUPD     (DX)(AX*1), Y3
+	VADDPS      Y3, Y1, Y4
+	VSUBPS      Y3, Y1, Y3
+	VMULPS      avx232_3d2aaaab<>+0(SB), Y4, Y1
+	VFMADD231PS avx232_be2aaaab<>+0(SB), Y2, Y1
+	VMOVUPD     (SI)(AX*1), Y5
+	VFMADD231PS avx232_3e800000<>+0(SB), Y5, Y1
+	VMULPS      avx232_3daaaaab<>+0(SB), Y3, Y3
+	VFMADD231PS avx232_3e2aaaab<>+0(SB), Y0, Y3
+	VSUBPS      Y2, Y4, Y2
+	VMOVUPD     (BX)(AX*1), Y4
+	VFMADD231PS avx232_3e2aaaab<>+0(SB), Y2, Y4
+	VMOVUPD     Y1, (R11)
+	VMOVUPD     Y3, (R11)(R13*1)
+	VMOVUPD     Y4, (R11)(R13*2)
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, R11
+	ADDQ        $0x20, R12
+	CMPQ        AX, R15
+	JL          loop233
+	ADDQ        88(DI), SI
+	ADDQ        88(DI), R8
+	ADDQ        88(DI), R9
+	ADDQ        88(DI), R10
+	ADDQ        88(DI), DX
+	ADDQ        88(DI), BX
+	ADDQ        96(DI), R11
+	ADDQ        96(DI), R12
+	DECQ        CX
+	JNZ         row232
+	VZEROUPPER
+	RET
+
 // func narrowAVX2Kernel(dst *float32, src *float64, n int)
 // Requires: AVX
 TEXT ·narrowAVX2Kernel(SB), NOSPLIT, $0-24
@@ -15405,9 +15859,9 @@ TEXT ·narrowAVX2Kernel(SB), NOSPLIT, $0-24
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), CX
 
-loop222:
+loop234:
 	SUBQ       $0x00000010, CX
-	JL         end223
+	JL         end235
 	VCVTPD2PSY (SI), X0
 	VMOVUPS    X0, (DI)
 	VCVTPD2PSY 32(SI), X1
@@ -15418,9 +15872,9 @@ loop222:
 	VMOVUPS    X3, 48(DI)
 	ADDQ       $0x00000080, SI
 	ADDQ       $0x00000040, DI
-	JMP        loop222
+	JMP        loop234
 
-end223:
+end235:
 	VZEROUPPER
 	RET
 
@@ -15431,9 +15885,9 @@ TEXT ·widenAVX2Kernel(SB), NOSPLIT, $0-24
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), CX
 
-loop224:
+loop236:
 	SUBQ      $0x00000010, CX
-	JL        end225
+	JL        end237
 	VCVTPS2PD (SI), Y0
 	VMOVUPD   Y0, (DI)
 	VCVTPS2PD 16(SI), Y1
@@ -15444,9 +15898,9 @@ loop224:
 	VMOVUPD   Y3, 96(DI)
 	ADDQ      $0x00000040, SI
 	ADDQ      $0x00000080, DI
-	JMP       loop224
+	JMP       loop236
 
-end225:
+end237:
 	VZEROUPPER
 	RET
 

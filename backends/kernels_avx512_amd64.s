@@ -28100,6 +28100,397 @@ next809:
 	VZEROUPPER
 	RET
 
+// func winogradInputAVX512Kernel(job *byte)
+// Requires: AVX, AVX512F
+TEXT ·winogradInputAVX512Kernel(SB), NOSPLIT, $0-8
+	MOVQ job+0(FP), DI
+	MOVQ (DI), SI
+	MOVQ 8(DI), R8
+	MOVQ 16(DI), R9
+	MOVQ 24(DI), R10
+	MOVQ 32(DI), DX
+	MOVQ 40(DI), BX
+	MOVQ 48(DI), R11
+	MOVQ 64(DI), R13
+	LEAQ (R11)(R13*2), R12
+	ADDQ R13, R12
+	MOVQ 72(DI), R15
+	MOVQ 80(DI), CX
+
+row815:
+	XORQ    AX, AX
+	PCALIGN $0x20
+
+loop816:
+	VMOVUPD          (R9)(AX*1), Z0
+	VMOVUPD          (DX)(AX*1), Z1
+	VMOVAPD          Z1, Z2
+	VFMADD231PS.BCST avx51232_c0800000<>+0(SB), Z0, Z2
+	VMOVUPD          (R8)(AX*1), Z3
+	VMOVUPD          (R10)(AX*1), Z4
+	VMOVAPD          Z4, Z5
+	VFMADD231PS.BCST avx51232_c0800000<>+0(SB), Z3, Z5
+	VSUBPS           Z0, Z1, Z6
+	VSUBPS           Z3, Z4, Z7
+	VFMADD231PS.BCST avx51232_c0a00000<>+0(SB), Z0, Z1
+	VMOVUPD          (SI)(AX*1), Z0
+	VFMADD231PS.BCST avx51232_40800000<>+0(SB), Z0, Z1
+	VADDPS           Z5, Z2, Z0
+	VSUBPS           Z5, Z2, Z5
+	VMOVAPD          Z6, Z2
+	VFMADD231PS.BCST avx51232_40000000<>+0(SB), Z7, Z2
+	VFMADD231PS.BCST avx51232_c0000000<>+0(SB), Z7, Z6
+	VMOVUPD          (BX)(AX*1), Z7
+	VFMADD231PS.BCST avx51232_c0a00000<>+0(SB), Z4, Z7
+	VFMADD231PS.BCST avx51232_40800000<>+0(SB), Z3, Z7
+	VMOVUPD          Z1, (R11)
+	VMOVUPD          Z0, (R11)(R13*1)
+	VMOVUPD          Z5, (R11)(R13*2)
+	VMOVUPD          Z2, (R12)
+	VMOVUPD          Z6, (R12)(R13*1)
+	VMOVUPD          Z7, (R12)(R13*2)
+	ADDQ             $0x40, AX
+	ADDQ             $0x40, R11
+	ADDQ             $0x40, R12
+	CMPQ             AX, R15
+	JL               loop816
+	ADDQ             88(DI), SI
+	ADDQ             88(DI), R8
+	ADDQ             88(DI), R9
+	ADDQ             88(DI), R10
+	ADDQ             88(DI), DX
+	ADDQ             88(DI), BX
+	ADDQ             96(DI), R11
+	ADDQ             96(DI), R12
+	DECQ             CX
+	JNZ              row815
+	VZEROUPPER
+	RET
+
+DATA avx51232_c0800000<>+0(SB)/4, $0xc0800000
+GLOBL avx51232_c0800000<>(SB), RODATA|NOPTR, $4
+
+DATA avx51232_c0a00000<>+0(SB)/4, $0xc0a00000
+GLOBL avx51232_c0a00000<>(SB), RODATA|NOPTR, $4
+
+// func winogradOutputAVX512Kernel(job *byte)
+// Requires: AVX, AVX512F
+TEXT ·winogradOutputAVX512Kernel(SB), NOSPLIT, $0-8
+	MOVQ job+0(FP), DI
+	MOVQ (DI), SI
+	MOVQ 8(DI), R8
+	MOVQ 16(DI), R9
+	MOVQ 24(DI), R10
+	MOVQ 32(DI), DX
+	MOVQ 40(DI), BX
+	MOVQ 48(DI), R11
+	MOVQ 64(DI), R13
+	LEAQ (R11)(R13*2), R12
+	ADDQ R13, R12
+	MOVQ 72(DI), R15
+	MOVQ 80(DI), CX
+
+row817:
+	XORQ    AX, AX
+	PCALIGN $0x20
+
+loop818:
+	VMOVUPD          (R8)(AX*1), Z0
+	VMOVUPD          (R9)(AX*1), Z1
+	VADDPS           Z1, Z0, Z2
+	VSUBPS           Z1, Z0, Z1
+	VMOVUPD          (R10)(AX*1), Z0
+	VMOVUPD          (DX)(AX*1), Z3
+	VADDPS           Z3, Z0, Z4
+	VSUBPS           Z3, Z0, Z3
+	VMOVUPD          (SI)(AX*1), Z0
+	VADDPS           Z2, Z0, Z0
+	VADDPS           Z4, Z0, Z0
+	VMOVAPD          Z1, Z5
+	VFMADD231PS.BCST avx51232_40000000<>+0(SB), Z3, Z5
+	VFMADD231PS.BCST avx51232_40800000<>+0(SB), Z4, Z2
+	VFMADD231PS.BCST avx51232_41000000<>+0(SB), Z3, Z1
+	VMOVUPD          (BX)(AX*1), Z3
+	VADDPS           Z3, Z1, Z3
+	VMOVUPD          Z0, (R11)
+	VMOVUPD          Z5, (R11)(R13*1)
+	VMOVUPD          Z2, (R11)(R13*2)
+	VMOVUPD          Z3, (R12)
+	ADDQ             $0x40, AX
+	ADDQ             $0x40, R11
+	ADDQ             $0x40, R12
+	CMPQ             AX, R15
+	JL               loop818
+	ADDQ             88(DI), SI
+	ADDQ             88(DI), R8
+	ADDQ             88(DI), R9
+	ADDQ             88(DI), R10
+	ADDQ             88(DI), DX
+	ADDQ             88(DI), BX
+	ADDQ             96(DI), R11
+	ADDQ             96(DI), R12
+	DECQ             CX
+	JNZ              row817
+	VZEROUPPER
+	RET
+
+DATA avx51232_41000000<>+0(SB)/4, $0x41000000
+GLOBL avx51232_41000000<>(SB), RODATA|NOPTR, $4
+
+// func winogradResultAVX512Kernel(job *byte)
+// Requires: AVX, AVX512F
+TEXT ·winogradResultAVX512Kernel(SB), NOSPLIT, $0-8
+	MOVQ job+0(FP), DI
+	MOVQ (DI), SI
+	MOVQ 8(DI), R8
+	MOVQ 16(DI), R9
+	MOVQ 24(DI), R10
+	MOVQ 32(DI), DX
+	MOVQ 40(DI), BX
+	MOVQ 56(DI), R14
+	MOVQ 48(DI), R11
+	MOVQ 64(DI), R13
+	LEAQ (R11)(R13*2), R12
+	ADDQ R13, R12
+	MOVQ 72(DI), R15
+	MOVQ 80(DI), CX
+
+row819:
+	XORQ    AX, AX
+	PCALIGN $0x20
+
+loop820:
+	VMOVUPD          (R8)(AX*1), Z0
+	VMOVUPD          (R9)(AX*1), Z1
+	VADDPS           Z1, Z0, Z2
+	VSUBPS           Z1, Z0, Z1
+	VMOVUPD          (R10)(AX*1), Z0
+	VMOVUPD          (DX)(AX*1), Z3
+	VADDPS           Z3, Z0, Z4
+	VSUBPS           Z3, Z0, Z3
+	VMOVUPD          (SI)(AX*1), Z0
+	VADDPS           Z2, Z0, Z0
+	VADDPS           Z4, Z0, Z0
+	VMOVAPD          Z1, Z5
+	VFMADD231PS.BCST avx51232_40000000<>+0(SB), Z3, Z5
+	VFMADD231PS.BCST avx51232_40800000<>+0(SB), Z4, Z2
+	VFMADD231PS.BCST avx51232_41000000<>+0(SB), Z3, Z1
+	VMOVUPD          (BX)(AX*1), Z3
+	VADDPS           Z3, Z1, Z3
+	VMOVUPD          (R14)(AX*1), Z1
+	VADDPS           Z1, Z0, Z0
+	VADDPS           Z1, Z5, Z5
+	VADDPS           Z1, Z2, Z2
+	VADDPS           Z1, Z3, Z1
+	VMOVUPD          Z0, (R11)
+	VMOVUPD          Z5, (R11)(R13*1)
+	VMOVUPD          Z2, (R11)(R13*2)
+	VMOVUPD          Z1, (R12)
+	ADDQ             $0x40, AX
+	ADDQ             $0x40, R11
+	ADDQ             $0x40, R12
+	CMPQ             AX, R15
+	JL               loop820
+	ADDQ             88(DI), SI
+	ADDQ             88(DI), R8
+	ADDQ             88(DI), R9
+	ADDQ             88(DI), R10
+	ADDQ             88(DI), DX
+	ADDQ             88(DI), BX
+	ADDQ             96(DI), R11
+	ADDQ             96(DI), R12
+	DECQ             CX
+	JNZ              row819
+	VZEROUPPER
+	RET
+
+// func winogradWeightsAVX512Kernel(job *byte)
+// Requires: AVX, AVX512F
+TEXT ·winogradWeightsAVX512Kernel(SB), NOSPLIT, $0-8
+	MOVQ job+0(FP), DI
+	MOVQ (DI), SI
+	MOVQ 8(DI), R8
+	MOVQ 16(DI), R9
+	MOVQ 48(DI), R11
+	MOVQ 64(DI), R13
+	LEAQ (R11)(R13*2), R12
+	ADDQ R13, R12
+	MOVQ 72(DI), R15
+	MOVQ 80(DI), CX
+
+row821:
+	XORQ    AX, AX
+	PCALIGN $0x20
+
+loop822:
+	VMOVUPD          (SI)(AX*1), Z0
+	VMOVUPD          (R9)(AX*1), Z1
+	VADDPS           Z1, Z0, Z2
+	VMULPS.BCST      avx51232_be2aaaab<>+0(SB), Z2, Z2
+	VMULPS.BCST      avx51232_3e2aaaab<>+0(SB), Z1, Z3
+	VFMADD231PS.BCST avx51232_3d2aaaab<>+0(SB), Z0, Z3
+	VMULPS.BCST      avx51232_3e800000<>+0(SB), Z0, Z0
+	VMOVUPD          (R8)(AX*1), Z4
+	VMOVAPD          Z2, Z5
+	VFMADD231PS.BCST avx51232_be2aaaab<>+0(SB), Z4, Z5
+	VFMADD231PS.BCST avx51232_3e2aaaab<>+0(SB), Z4, Z2
+	VMOVAPD          Z3, Z6
+	VFMADD231PS.BCST avx51232_3daaaaab<>+0(SB), Z4, Z6
+	VFMADD231PS.BCST avx51232_bdaaaaab<>+0(SB), Z4, Z3
+	VMOVUPD          Z0, (R11)
+	VMOVUPD          Z5, (R11)(R13*1)
+	VMOVUPD          Z2, (R11)(R13*2)
+	VMOVUPD          Z6, (R12)
+	VMOVUPD          Z3, (R12)(R13*1)
+	VMOVUPD          Z1, (R12)(R13*2)
+	ADDQ             $0x40, AX
+	ADDQ             $0x40, R11
+	ADDQ             $0x40, R12
+	CMPQ             AX, R15
+	JL               loop822
+	ADDQ             88(DI), SI
+	ADDQ             88(DI), R8
+	ADDQ             88(DI), R9
+	ADDQ             96(DI), R11
+	ADDQ             96(DI), R12
+	DECQ             CX
+	JNZ              row821
+	VZEROUPPER
+	RET
+
+DATA avx51232_be2aaaab<>+0(SB)/4, $0xbe2aaaab
+GLOBL avx51232_be2aaaab<>(SB), RODATA|NOPTR, $4
+
+DATA avx51232_3e2aaaab<>+0(SB)/4, $0x3e2aaaab
+GLOBL avx51232_3e2aaaab<>(SB), RODATA|NOPTR, $4
+
+DATA avx51232_3d2aaaab<>+0(SB)/4, $0x3d2aaaab
+GLOBL avx51232_3d2aaaab<>(SB), RODATA|NOPTR, $4
+
+DATA avx51232_3e800000<>+0(SB)/4, $0x3e800000
+GLOBL avx51232_3e800000<>(SB), RODATA|NOPTR, $4
+
+DATA avx51232_3daaaaab<>+0(SB)/4, $0x3daaaaab
+GLOBL avx51232_3daaaaab<>(SB), RODATA|NOPTR, $4
+
+DATA avx51232_bdaaaaab<>+0(SB)/4, $0xbdaaaaab
+GLOBL avx51232_bdaaaaab<>(SB), RODATA|NOPTR, $4
+
+// func winogradGradientAVX512Kernel(job *byte)
+// Requires: AVX, AVX512F
+TEXT ·winogradGradientAVX512Kernel(SB), NOSPLIT, $0-8
+	MOVQ job+0(FP), DI
+	MOVQ (DI), SI
+	MOVQ 8(DI), R8
+	MOVQ 16(DI), R9
+	MOVQ 24(DI), R10
+	MOVQ 48(DI), R11
+	MOVQ 64(DI), R13
+	LEAQ (R11)(R13*2), R12
+	ADDQ R13, R12
+	MOVQ 72(DI), R15
+	MOVQ 80(DI), CX
+
+row823:
+	XORQ    AX, AX
+	PCALIGN $0x20
+
+loop824:
+	VMOVUPD          (SI)(AX*1), Z0
+	VMOVUPD          (R9)(AX*1), Z1
+	VADDPS           Z1, Z0, Z2
+	VMOVUPD          (R8)(AX*1), Z3
+	VMOVUPD          (R10)(AX*1), Z4
+	VADDPS           Z4, Z3, Z5
+	VFMADD132PS.BCST avx51232_40800000<>+0(SB), Z0, Z1
+	VFMADD231PS.BCST avx51232_40800000<>+0(SB), Z4, Z3
+	VADDPS           Z5, Z2, Z6
+	VSUBPS           Z5, Z2, Z5
+	VMOVAPD          Z1, Z2
+	VFMADD231PS.BCST avx51232_40000000<>+0(SB), Z3, Z2
+	VFMADD231PS.BCST avx51232_c0000000<>+0(SB), Z3, Z1
+	VMOVUPD          Z0, (R11)
+	VMOVUPD          Z6, (R11)(R13*1)
+	VMOVUPD          Z5, (R11)(R13*2)
+	VMOVUPD          Z2, (R12)
+	VMOVUPD          Z1, (R12)(R13*1)
+	VMOVUPD          Z4, (R12)(R13*2)
+	ADDQ             $0x40, AX
+	ADDQ             $0x40, R11
+	ADDQ             $0x40, R12
+	CMPQ             AX, R15
+	JL               loop824
+	ADDQ             88(DI), SI
+	ADDQ             88(DI), R8
+	ADDQ             88(DI), R9
+	ADDQ             88(DI), R10
+	ADDQ             96(DI), R11
+	ADDQ             96(DI), R12
+	DECQ             CX
+	JNZ              row823
+	VZEROUPPER
+	RET
+
+// func winogradBackAVX512Kernel(job *byte)
+// Requires: AVX, AVX512F
+TEXT ·winogradBackAVX512Kernel(SB), NOSPLIT, $0-8
+	MOVQ job+0(FP), DI
+	MOVQ (DI), SI
+	MOVQ 8(DI), R8
+	MOVQ 16(DI), R9
+	MOVQ 24(DI), R10
+	MOVQ 32(DI), DX
+	MOVQ 40(DI), BX
+	MOVQ 48(DI), R11
+	MOVQ 64(DI), R13
+	LEAQ (R11)(R13*2), R12
+	ADDQ R13, R12
+	MOVQ 72(DI), R15
+	MOVQ 80(DI), CX
+
+row825:
+	XORQ    AX, AX
+	PCALIGN $0x20
+
+loop826:
+	VMOVUPD          (R8)(AX*1), Z0
+	VMOVUPD          (R9)(AX*1), Z1
+	VADDPS           Z1, Z0, Z2
+	VSUBPS           Z0, Z1, Z0
+	VMOVUPD          (R10)(AX*1), Z1
+	VMOVUPD          (DX)(AX*1), Z3
+	VADDPS           Z3, Z1, Z4
+	VSUBPS           Z3, Z1, Z3
+	VMULPS.BCST      avx51232_3d2aaaab<>+0(SB), Z4, Z1
+	VFMADD231PS.BCST avx51232_be2aaaab<>+0(SB), Z2, Z1
+	VMOVUPD          (SI)(AX*1), Z5
+	VFMADD231PS.BCST avx51232_3e800000<>+0(SB), Z5, Z1
+	VMULPS.BCST      avx51232_3daaaaab<>+0(SB), Z3, Z3
+	VFMADD231PS.BCST avx51232_3e2aaaab<>+0(SB), Z0, Z3
+	VSUBPS           Z2, Z4, Z2
+	VMOVUPD          (BX)(AX*1), Z4
+	VFMADD231PS.BCST avx51232_3e2aaaab<>+0(SB), Z2, Z4
+	VMOVUPD          Z1, (R11)
+	VMOVUPD          Z3, (R11)(R13*1)
+	VMOVUPD          Z4, (R11)(R13*2)
+	ADDQ             $0x40, AX
+	ADDQ             $0x40, R11
+	ADDQ             $0x40, R12
+	CMPQ             AX, R15
+	JL               loop826
+	ADDQ             88(DI), SI
+	ADDQ             88(DI), R8
+	ADDQ             88(DI), R9
+	ADDQ             88(DI), R10
+	ADDQ             88(DI), DX
+	ADDQ             88(DI), BX
+	ADDQ             96(DI), R11
+	ADDQ             96(DI), R12
+	DECQ             CX
+	JNZ              row825
+	VZEROUPPER
+	RET
+
 // func narrowAVX512Kernel(dst *float32, src *float64, n int)
 // Requires: AVX, AVX512F
 TEXT ·narrowAVX512Kernel(SB), NOSPLIT, $0-24
@@ -28107,18 +28498,18 @@ TEXT ·narrowAVX512Kernel(SB), NOSPLIT, $0-24
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), CX
 
-loop815:
+loop827:
 	SUBQ      $0x00000010, CX
-	JL        end816
+	JL        end828
 	VCVTPD2PS (SI), Y0
 	VMOVUPS   Y0, (DI)
 	VCVTPD2PS 64(SI), Y1
 	VMOVUPS   Y1, 32(DI)
 	ADDQ      $0x00000080, SI
 	ADDQ      $0x00000040, DI
-	JMP       loop815
+	JMP       loop827
 
-end816:
+end828:
 	VZEROUPPER
 	RET
 
@@ -28129,18 +28520,18 @@ TEXT ·widenAVX512Kernel(SB), NOSPLIT, $0-24
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), CX
 
-loop817:
+loop829:
 	SUBQ      $0x00000010, CX
-	JL        end818
+	JL        end830
 	VCVTPS2PD (SI), Z0
 	VMOVUPD   Z0, (DI)
 	VCVTPS2PD 32(SI), Z1
 	VMOVUPD   Z1, 64(DI)
 	ADDQ      $0x00000040, SI
 	ADDQ      $0x00000080, DI
-	JMP       loop817
+	JMP       loop829
 
-end818:
+end830:
 	VZEROUPPER
 	RET
 

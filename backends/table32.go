@@ -66,6 +66,20 @@ type Table32 struct {
 	// number, product or sum but 0 is below the normal range of float32, 1.2e-38, where some processors give 0.
 	ConvolveBF16 func(y, x Image, w *BF16Weights, bias []float32, window Window, scratch []float32)
 
+	// ConvolveWinograd is Convolve of a window {3, 1, 1, 1} with less than half as many multiply-adds and more error: see
+	// winograd.go. u[36][ic][oc] is what TransformWinograd makes of the weights. Both images have as many pixels, and channels
+	// that are multiples of DenseWidth. scratch is [WinogradScratch] numbers to work with.
+	ConvolveWinograd func(y, x Image, u, bias, scratch []float32)
+	// ConvolveWinogradGradient adds to du the gradient at the transformed weights of ConvolveWinograd, tile by tile in
+	// ascending order. TransformWinogradGradient makes of the sum over all images the gradient at the weights. The gradient at
+	// x is ConvolveWinograd of dy, with the transform of flipped weights.
+	ConvolveWinogradGradient func(du []float32, x, dy Image, scratch []float32)
+	// TransformWinograd sets u[36][ic][oc] to the transform of w[ky][kx][ic][oc]. ic times oc is a multiple of DenseWidth.
+	TransformWinograd func(u, w []float32, ic, oc int)
+	// TransformWinogradGradient sets dw[ky][kx][ic][oc] to what the gradient du[36][ic][oc] at the transform means for the
+	// weights, and leaves du overwritten.
+	TransformWinogradGradient func(dw, du []float32, ic, oc int)
+
 	Narrow func(dst []float32, src []float64) // rounds to float32
 	Widen  func(dst []float64, src []float32)
 

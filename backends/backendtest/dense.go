@@ -57,10 +57,9 @@ var products = map[string]productKernel{
 	},
 }
 
-// takes says whether a kernel has an argument of type T.
-func takes[T any](typ reflect.Type) bool {
+func takesMatrices(typ reflect.Type) bool {
 	for a := range typ.NumIn() {
-		if typ.In(a) == reflect.TypeFor[T]() {
+		if typ.In(a) == reflect.TypeFor[backends.Matrix]() {
 			return true
 		}
 	}

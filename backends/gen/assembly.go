@@ -48,6 +48,7 @@ type emitter struct {
 	temporary []reg.Register
 	at        int
 	address   map[*param]reg.GPPhysical
+	places    map[*param]Mem // of operands that do not lie at an address plus the index
 	index     reg.GPPhysical
 }
 
@@ -289,6 +290,9 @@ func (e *emitter) body(copies int) {
 }
 
 func (e *emitter) place(p *param, copy int) Mem {
+	if m, ok := e.places[p]; ok {
+		return m
+	}
 	return Mem{Base: e.address[p], Index: e.index, Scale: uint8(e.k.lane()), Disp: copy * e.bytes}
 }
 
@@ -546,13 +550,12 @@ func (e *emitter) pin() map[*value]reg.Register {
 	return homes
 }
 
-// write emits the whole function; copies vectors in an iteration of its main loop.
-func (e *emitter) write(copies int) {
-	p := e.p
+// prepare finds out what lives how long, and frees the registers that are not pinned.
+func (e *emitter) prepare() (homes map[*value]reg.Register) {
 	e.fuse()
 	e.liveness()
 	e.pinned = map[*value]bool{}
-	homes := e.pin()
+	homes = e.pin()
 	for v := range homes {
 		e.pinned[v] = true
 	}
@@ -563,6 +566,13 @@ func (e *emitter) write(copies int) {
 	for i := len(e.masks) - 1; i >= 0; i-- {
 		e.free[1] = append(e.free[1], e.masks[i])
 	}
+	return homes
+}
+
+// write emits the whole function; copies vectors in an iteration of its main loop.
+func (e *emitter) write(copies int) {
+	p := e.p
+	homes := e.prepare()
 	e.address = map[*param]reg.GPPhysical{}
 	next := 0
 	for _, q := range e.k.all() {

@@ -43,7 +43,7 @@ const (
 )
 
 // dense writes the kernels that are not elementwise, and returns their Go declarations.
-func dense(ctx *build.Context, m *machine, constants map[string]Mem) (stubs string) {
+func dense(ctx *build.Context, m *machine, constants map[string]Mem, programs map[*kernel]*program) (stubs string) {
 	d := &denseEmitter{emitter: &emitter{Context: ctx, machine: m, constants: constants}}
 	for _, k := range []struct {
 		name, job string
@@ -60,6 +60,9 @@ func dense(ctx *build.Context, m *machine, constants map[string]Mem) (stubs stri
 		stubs += d.bfloat16("packBF16", true)
 		stubs += d.begin("convolveBF16", "convolveJob")
 		d.convolve(true)
+	}
+	for _, k := range transforms {
+		stubs += d.transform(k, programs[k])
 	}
 	return stubs + d.convert("narrow", "float64", "float32") + d.convert("widen", "float32", "float64")
 }

@@ -140,7 +140,8 @@ var families32 = []*family{
 }
 
 // handwritten are the fields of Table32 whose kernels are written by hand, in Go and in dense.go, rows.go and convolve.go of this generator.
-var handwritten = []string{"Dense", "DenseAdd", "DenseGated", "DenseThin", "Transpose", "ColumnSums", "Convolve", "ConvolveGradient", "ConvolveBF16", "Narrow", "Widen"}
+var handwritten = []string{"Dense", "DenseAdd", "DenseGated", "DenseThin", "Transpose", "ColumnSums", "Convolve", "ConvolveGradient", "ConvolveBF16",
+	"ConvolveWinograd", "ConvolveWinogradGradient", "TransformWinograd", "TransformWinogradGradient", "Narrow", "Widen"}
 
 var families = []*family{
 	unary("Neg"), unary("Abs"), unary("Sqrt"), unary("Floor"), unary("Sign"),

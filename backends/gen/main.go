@@ -43,6 +43,11 @@ func generate(folder string) error {
 			}
 		}
 	}
+	for _, k := range transforms {
+		if programs[k], err = k.program(s); err != nil {
+			return err
+		}
+	}
 	files := map[string][]byte{
 		"generic.go": goFile("", genericSource(s)),
 	}
@@ -115,7 +120,7 @@ func assemble(m *machine, programs map[*kernel]*program) (assembly []byte, stubs
 		e.write(copies)
 		stubs += fmt.Sprintf("\n//go:noescape\nfunc %s%s%s\n", k.name, m.name+"Vectors", k.signature()[len("func"):])
 	}
-	stubs += dense(ctx, m, constants)
+	stubs += dense(ctx, m, constants, programs)
 	stubs += peak(ctx, m)
 	f, err := ctx.Result()
 	if err != nil {
