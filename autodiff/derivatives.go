@@ -171,6 +171,15 @@ func (s *sweep) bell(x int, c float64) int {
 	return s.mul(s.unary(opExp, s.mul(s.mul(x, x), s.number(-1))), s.number(c))
 }
 
+// silu tells whether two factors are a value and its sigmoid.
+func (s *sweep) silu(x, y int) (v, sigmoid int, ok bool) {
+	if n := s.nodes[y]; n.op == opSigmoid && n.args[0] == x {
+		return x, y, true
+	}
+	n := s.nodes[x]
+	return y, x, n.op == opSigmoid && n.args[0] == y
+}
+
 func (s *sweep) pullBinary(f int, n node, a adjoint) {
 	x, y, df := n.args[0], n.args[1], a.id
 	minus := s.number(-1)
@@ -184,6 +193,10 @@ func (s *sweep) pullBinary(f int, n node, a adjoint) {
 	case opMul:
 		if x == y {
 			s.deliver(f, x, s.mul(s.mul(x, s.number(2)), df), a.conditions)
+			return
+		}
+		if v, sigmoid, ok := s.silu(x, y); ok { // sigmoid + f(1 - sigmoid): f is kept anyway, v need not be
+			s.deliver(f, v, s.mul(df, s.add(s.mul(f, s.sub(s.number(1), sigmoid)), sigmoid)), a.conditions)
 			return
 		}
 		if s.active[x] {

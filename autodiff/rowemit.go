@@ -268,18 +268,18 @@ func (c *rowCompiler) elementwise(id int, n node) {
 		*operands[i] = c.operand(a, n.size, phase)
 		o := operands[i]
 		vectors = vectors || o.use == useRows
-		repeated = repeated || phase == phaseEach && o.use == useRows && o.stride == 0 || o.use == useNumbers
+		repeated = repeated || phase == phaseEach && o.use == useRows && o.stride == 0 || o.use == useNumbers && !c.pixels
 		padded = padded || o.use == useRows && o.array < 0 && o.stride == whole(n.size)
 	}
 	stride := n.size
-	if padded && phase == phaseEach {
+	if padded && phase == phaseEach && !c.pixels {
 		stride = whole(n.size)
 	}
 	if !vectors || n.op.arity() == 3 && in.a.use != useRows {
 		c.spreadFirst(&in, n, phase, stride)
 	}
 	switch {
-	case phase != phaseEach:
+	case phase != phaseEach || c.pixels: // one row
 	case repeated && n.size >= manyFeatures:
 		in.kind = rowByRow
 	default:

@@ -82,36 +82,6 @@ func (c *rowCompiler) shrink(code []rowInstruction) {
 	}
 }
 
-// runMemory is the spans that are no longer needed but not free before a run ends, since its instructions come back to
-// earlier ones' memory for the next lines. One that is needed line by line may become the result of a later instruction of
-// the run that is as long.
-type runMemory struct {
-	end   int
-	spans []keptSpan
-}
-
-type keptSpan struct {
-	span
-	lines bool
-}
-
-func (m *runMemory) begin(at, run int) { m.end = at + run }
-
-func (m *runMemory) give(s span, lines bool) { m.spans = append(m.spans, keptSpan{s, lines}) }
-
-func (m *runMemory) take(in *rowInstruction, size int) (column int, ok bool) {
-	if in.kind != rowLines && in.kind != rowPixelLines {
-		return 0, false
-	}
-	for i, s := range m.spans {
-		if s.lines && s.rows == size {
-			m.spans = append(m.spans[:i], m.spans[i+1:]...)
-			return s.row, true
-		}
-	}
-	return 0, false
-}
-
 // wholly tells whether an instruction by lines uses the whole buffer, a line's part for a line or a strip for all.
 func (c *rowCompiler) wholly(buffer int, in *rowInstruction) bool {
 	if !in.kind.byLines() {

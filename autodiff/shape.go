@@ -239,6 +239,8 @@ func (g *Graph) transpose(id int) int {
 		return n.args[0]
 	case n.op == opDenseGradient:
 		return g.denseGradient(n.args[1], n.args[0])
+	case n.op == opProduct: // of the transposed ones
+		return g.product(g.transpose(n.args[1]), g.transpose(n.args[0]))
 	case rows == 1 || columns == 1:
 		return g.view(id, 0, shape)
 	case n.op == opConstant:
