@@ -90,14 +90,6 @@ const (
 	vectorsBF16 // 512 bits of pairs in bfloat16
 )
 
-// lanes are the numbers in a vector of the result.
-func (k vectorKind) lanes() int {
-	if k == vectors256 {
-		return 8
-	}
-	return 16
-}
-
 // tap is where along one axis the input lies that tap k of an output reads, if it reads any.
 func (w Window) tap(output, k, inputs int) (input int, inside bool) {
 	at := output*w.Step + k - w.Before

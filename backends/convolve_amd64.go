@@ -120,6 +120,14 @@ func tilesOf(pixels, channels int, kind vectorKind) (vectors, most int) {
 	return 1, 14
 }
 
+// lanes are the numbers in a vector of the result.
+func (k vectorKind) lanes() int {
+	if k == vectors256 {
+		return 8
+	}
+	return 16
+}
+
 // convolution makes y tile by tile.
 func convolution(y, x *Image, w, bias []float32, window Window, kind vectorKind) {
 	checkConvolution(y, x, len(w), window)
