@@ -9,8 +9,9 @@
 //	t.Exp(dst, x)               // dst[i] = e^x[i]
 //	t.FMA.VSV(dst, x, 2.5, y)   // dst[i] = x[i]*2.5 + y[i], rounded once
 //
-// The kernels of networks are in float32, in [Table.F32]: elementwise functions, and products of matrices whose rows are
-// particles. Those stand as loops in dense.go and rows.go, which state the order of their sums.
+// The kernels of networks are in float32, in [Table.F32]: elementwise functions, products of matrices whose rows are
+// particles, and convolutions of images with their gradients. Those stand as loops in dense.go, rows.go, convolve.go,
+// bfloat16.go and winograd.go, which state the order of their sums.
 package backends
 
 //go:generate go run -C gen .

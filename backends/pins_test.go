@@ -220,3 +220,50 @@ func TestPinnedProducts(t *testing.T) {
 		pinned(t, hashes)
 	}
 }
+
+// TestPinnedConvolutions does so for convolutions with all windows and their gradients, in float32, in bfloat16 and by
+// Winograd.
+func TestPinnedConvolutions(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 5))
+	draw := func(n int) []float32 {
+		s := make([]float32, n)
+		for i := range s {
+			s[i] = r.Float32() - 0.5
+		}
+		return s
+	}
+	const inputs, outputs, height, width = 16, 48, 6, 10
+	x, y := draw(height*width*inputs), draw(4*height*width*outputs)
+	w, start, bias := draw(9*inputs*outputs), draw(36*inputs*outputs), draw(outputs)
+	for _, table := range backends.Available() {
+		f := &table.F32
+		results := map[string][]float32{}
+		add := func(name string, numbers []float32) { results[name] = append(results[name], numbers...) }
+		in := backends.NewImage(height, width, inputs, x)
+		for _, window := range testedWindows {
+			h, w2 := height*window.Up/window.Step, width*window.Up/window.Step
+			out := backends.NewImage(h, w2, outputs, make([]float32, h*w2*outputs))
+			f.Convolve(out, in, w, bias, window)
+			add("F32Convolve", out.Data)
+			f.ConvolveBF16(out, in, backends.NewBF16Weights(w, window.Size, inputs, outputs), bias, window, make([]float32, backends.BF16Scratch(in)))
+			add("F32ConvolveBF16", out.Data)
+			dw := slices.Clone(start[:len(w)])
+			f.ConvolveGradient(dw, in, backends.NewImage(h, w2, outputs, y), window)
+			add("F32ConvolveGradient", dw)
+		}
+		out := backends.NewImage(height, width, outputs, make([]float32, height*width*outputs))
+		u, du, dw := make([]float32, len(start)), slices.Clone(start), make([]float32, len(w))
+		scratch := make([]float32, backends.WinogradScratch(out, in))
+		f.TransformWinograd(u, w, inputs, outputs)
+		f.ConvolveWinograd(out, in, u, bias, scratch)
+		f.ConvolveWinogradGradient(du, in, backends.NewImage(height, width, outputs, y), scratch)
+		results["F32ConvolveWinograd"], results["F32ConvolveWinogradGradient"] = out.Data, slices.Clone(du)
+		f.TransformWinogradGradient(dw, du, inputs, outputs)
+		results["F32TransformWinograd"], results["F32TransformWinogradGradient"] = u, dw
+		hashes := map[string]string{}
+		for name, numbers := range results {
+			hashes[name] = hashNumbers(numbers)
+		}
+		pinned(t, hashes)
+	}
+}
