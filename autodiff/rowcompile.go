@@ -42,8 +42,9 @@ func CompileRows(outputs, inputs, params []Value) (*RowProgram, error) {
 // rowBuffer is memory for the values of a piece that live and die together.
 type rowBuffer struct {
 	stride      int
-	first, last int // instructions that touch it
-	column      int // where it is: before it are column numbers a row
+	first, last int  // instructions that touch it
+	column      int  // where it is: before it are column numbers a row
+	strip       bool // it holds a strip of lines at a time, made anew for each
 }
 
 type copyKey struct{ id, stride int }

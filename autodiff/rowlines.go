@@ -67,7 +67,7 @@ func (c *rowCompiler) shrink(code []rowInstruction) {
 			if b.first != i || b.last >= at+code[at].run || b.stride != in.n*in.m {
 				continue
 			}
-			b.stride = in.n * in.strip()
+			b.stride, b.strip = in.n*in.strip(), true
 			for j := i; j <= b.last; j++ {
 				if code[j].dst.array == in.dst.array {
 					code[j].repeat = true
@@ -88,7 +88,8 @@ func (c *rowCompiler) wholly(buffer int, in *rowInstruction) bool {
 		return false
 	}
 	size := c.buffers[buffer].stride
-	good := size == in.n*in.m || size == in.n*in.strip()
+	// A strip that was made before the run is read again for the next lines.
+	good := size == in.n*in.m || size == in.n*in.strip() && c.buffers[buffer].strip
 	in.each(func(q *rowPlace) {
 		if q.array == -1-buffer {
 			good = good && q.at == 0

@@ -170,7 +170,7 @@ func (c *rowCompiler) reusable(in *rowInstruction, at int) int {
 			continue
 		}
 		b := c.buffers[-1-o.array]
-		if b.last != at || b.stride != c.buffers[-1-in.dst.array].stride || n != b.stride {
+		if b.last != at || b.stride != c.buffers[-1-in.dst.array].stride || n != b.stride || in.repeat && !b.strip {
 			continue
 		}
 		good := true
