@@ -152,6 +152,25 @@ func TestDecodedFormulasHaveTheSameBits(t *testing.T) {
 	}
 }
 
+func TestDecodedPicturesHaveTheSameBits(t *testing.T) {
+	for i, l := range pictures() {
+		outputs, inputs, params := l.build(t, [3]int{4, 6, 3})
+		for j := range params { // of one name each
+			params[j].graph.nodes[params[j].id].name = fmt.Sprint("p", j)
+		}
+		d := roundTrip(t, outputs, inputs, params)
+		r := rand.New(rand.NewPCG(9, uint64(i)))
+		in, weights := numbers32(r, 2, inputs), numbers32(r, 2, params)
+		want, got := empty32(2, outputs), empty32(2, outputs)
+		mustCompileRows(t, outputs, inputs, params).Run(2, want, in, weights)
+		mustCompileRows(t, d.values(), d.Inputs, d.Params).Run(2, got, in, weights)
+		sameBits(t, l.name, got, want)
+		if _, err := Gradient(d.Outputs[0].Value, d.Inputs...); err != nil {
+			t.Errorf("%s: a decoded formula has no gradient: %v", l.name, err)
+		}
+	}
+}
+
 func TestConstantsAreWrittenExactly(t *testing.T) {
 	data := []float64{0, math.Copysign(0, -1), 0.1, -1.0 / 3, 5e-324, math.MaxFloat64, math.Inf(1), math.Inf(-1), math.NaN(), 1 << 60}
 	g := NewGraph()
@@ -322,6 +341,21 @@ func seeds(t testing.TB) (texts [][]byte) {
 		text, err := Encode(Formula{Inputs: []Value{x, s}, Params: params, Outputs: outputs, Epoch: 1})
 		if err != nil {
 			t.Fatal(i, err)
+		}
+		texts = append(texts, text)
+	}
+	for _, l := range pictures() {
+		outputs, inputs, params := l.build(t, [3]int{2, 2, 2})
+		f := Formula{Inputs: inputs, Params: params, Epoch: 1}
+		for j, v := range params {
+			v.graph.nodes[v.id].name = fmt.Sprint("p", j)
+		}
+		for j, v := range outputs {
+			f.Outputs = append(f.Outputs, Output{fmt.Sprint("y", j), v})
+		}
+		text, err := Encode(f)
+		if err != nil {
+			t.Fatal(l.name, err)
 		}
 		texts = append(texts, text)
 	}
