@@ -2,13 +2,12 @@
 //
 //	m, err := models.Shipped().Model("mnist")
 //
-// A model is a file NAME.safetensors in the folder weights, of at most 2 MB, with weights of 16 bits as [score.Model.Pack] writes
-// them. It is evaluated in float32, and what is said of its quality was measured on the stored weights. The file docs/models.md
+// A model is a file NAME.safetensors in the folder weights, of at most 2 MB, with weights of 16 bits, a [score.Model.Short] that was
+// saved. It is evaluated in float32, and what is said of its quality was measured on the stored weights. The file docs/models.md
 // says of each where it comes from, under which licence, and what it cannot do.
 package models
 
 import (
-	"bytes"
 	"embed"
 	"errors"
 	"fmt"
@@ -64,7 +63,7 @@ func (c Collection) Model(name string) (*score.Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("models: %w %q: there are %s", ErrUnknown, name, c.listed())
 	}
-	m, err := score.Read(bytes.NewReader(data), int64(len(data)))
+	m, err := score.Decode(data)
 	if err != nil {
 		return nil, fmt.Errorf("models: %s: %w", name, err)
 	}

@@ -1,7 +1,6 @@
 package models_test
 
 import (
-	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -11,7 +10,6 @@ import (
 	"testing/fstest"
 
 	"github.com/scorefield/infer/autodiff"
-	"github.com/scorefield/infer/lanes"
 	"github.com/scorefield/infer/models"
 	"github.com/scorefield/infer/score"
 )
@@ -36,12 +34,19 @@ func tiny(t *testing.T) *score.Model {
 }
 
 func TestModelsAreFoundByName(t *testing.T) {
-	var file bytes.Buffer
-	m := tiny(t)
-	if err := m.Pack(&file); err != nil {
+	short, err := tiny(t).Short()
+	if err != nil {
 		t.Fatal(err)
 	}
-	c := models.In(fstest.MapFS{"tiny.safetensors": {Data: file.Bytes()}, "README.md": {}, "broken.safetensors": {Data: file.Bytes()[:100]}, "d.safetensors": {Mode: fs.ModeDir}})
+	path := filepath.Join(t.TempDir(), "tiny.safetensors")
+	if err := short.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := models.In(fstest.MapFS{"tiny.safetensors": {Data: file}, "README.md": {}, "broken.safetensors": {Data: file[:100]}, "d.safetensors": {Mode: fs.ModeDir}})
 	if got := c.Names(); !slices.Equal(got, []string{"broken", "tiny"}) {
 		t.Errorf("names %q", got)
 	}
@@ -49,12 +54,8 @@ func TestModelsAreFoundByName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	packed, err := m.Packed()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got.SHA256() != packed.SHA256() || got.SHA256() == m.SHA256() || got.Info().About != "tiny" {
-		t.Errorf("the model is %v (%s), packed it is %v and was %v", got, got.Info().About, packed, m)
+	if got.SHA256() != short.SHA256() || got.Info().About != "tiny" {
+		t.Errorf("the model is %v (%s), was %v", got, got.Info().About, short)
 	}
 	for _, name := range []string{"none", "../models", "", "README.md"} {
 		if _, err := c.Model(name); !errors.Is(err, models.ErrUnknown) {
@@ -63,34 +64,6 @@ func TestModelsAreFoundByName(t *testing.T) {
 	}
 	if _, err := c.Model("broken"); !errors.Is(err, score.ErrModel) {
 		t.Errorf("half a file: %v", err)
-	}
-}
-
-// Weights are rounded to 8 binary digits, half way to even.
-func TestPackedWeightsAreTheNearest(t *testing.T) {
-	var file, again bytes.Buffer
-	if err := tiny(t).Pack(&file); err != nil {
-		t.Fatal(err)
-	}
-	m, err := score.Read(bytes.NewReader(file.Bytes()), int64(file.Len()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := m.Pack(&again); err != nil || !bytes.Equal(file.Bytes(), again.Bytes()) {
-		t.Errorf("packing a packed model changes it (%v)", err)
-	}
-	unit, err := lanes.FromPoints([][]float64{{1, 0}, {0, 1}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := lanes.New(2, 2) // at the unit vectors and level 1 the score is the weights
-	if err := m.At(1).Score(t.Context(), s, unit); err != nil {
-		t.Fatal(err)
-	}
-	for i, want := range []float64{-1, 0.10009765625, 1.015625, -3} {
-		if got := s.Row(i % 2)[i/2]; got != want {
-			t.Errorf("weight %d is %v, want %v", i, got, want)
-		}
 	}
 }
 

@@ -315,13 +315,13 @@ func TestModelsSayHowTheyAreSampled(t *testing.T) {
 }
 
 func TestModelsThatComeWithTheProgram(t *testing.T) {
-	var file bytes.Buffer
-	if err := tinyModel(t, nil).Pack(&file); err != nil {
+	file, err := os.ReadFile(tinyFile(t, nil))
+	if err != nil {
 		t.Fatal(err)
 	}
 	before := shipped
 	defer func() { shipped = before }()
-	shipped = models.In(fstest.MapFS{"tiny.safetensors": {Data: file.Bytes()}})
+	shipped = models.In(fstest.MapFS{"tiny.safetensors": {Data: file}})
 	path := filepath.Join(t.TempDir(), "tiny.png")
 	if r := infer(t, "sample", "--model", "tiny", "-o", path); r.code != 0 || !strings.Contains(r.out, "16 images") {
 		t.Errorf("exits %d: %s%s", r.code, r.out, r.err)
