@@ -31,6 +31,11 @@ type Table32 struct {
 	Sin, Cos                     Unary32
 	Tanh, Sigmoid, Softplus, Erf Unary32
 
+	// Activations, and what passes a gradient d at their result y on: see network32.go. SiLUGradient takes the sigmoid too.
+	ELU, SiLU    func(dst, x []float32)
+	ELUGradient  func(dst, y, d []float32)
+	SiLUGradient func(dst, s, y, d []float32)
+
 	// The products of matrices. Columns of the results are a multiple of [DenseWidth], and each row of them and of w is
 	// contiguous; x may be transposed. A sum runs in ascending order of its index, each multiply-add rounded once. The
 	// result may not overlap what it is made of. Shapes that do not fit panic.

@@ -3,7 +3,7 @@ package backends
 // Convolutions of 3x3 taps by Winograd's minimal filtering, F(4x4, 3x3) of Lavin and Gray, "Fast Algorithms for
 // Convolutional Neural Networks" (2016): of each tile of 4x4 outputs, 36 products stand for 144. Tiles of 6x6 inputs and the
 // weights are transformed, their transforms multiplied, and the products transformed back. The transforms cost precision: the
-// worst number of a result is off by up to 4e-5 of the results' root mean square, about ten times the error of
+// worst number of a result is off by up to 4e-5 of the results' root mean square, five to eight times the error of
 // [Table32.Convolve]. They are other bits than its, the same in all tables.
 //
 // A transform acts along columns first, then along rows; each of the functions below is one such pass on one column or row.

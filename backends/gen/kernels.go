@@ -128,6 +128,14 @@ func adam() *family {
 	return f
 }
 
+// network is a kernel of networks, in one form.
+func network(field, spec, operands string) *family {
+	k := &kernel{name: spec, spec: spec, outputs: vectors("dst"), params: vectors(operands)}
+	f := single(&family{field: field, suffix: []string{""}, forms: []*kernel{k}})
+	f.typ = ""
+	return f
+}
+
 // families32 are the fields of Table32.
 var families32 = []*family{
 	single(unary("Neg")), single(unary("Abs")), single(unary("Sqrt")),
@@ -136,6 +144,8 @@ var families32 = []*family{
 	single(ternary("FMA")), single(ternary("Where")),
 	single(unary("Exp")), single(unary("Expm1")), single(unary("Log")), single(unary("Sin")), single(unary("Cos")),
 	single(unary("Tanh")), single(unary("Sigmoid")), single(unary("Softplus")), single(unary("Erf")),
+	network("ELU", "elu", "x"), network("ELUGradient", "eluGradient", "y d"),
+	network("SiLU", "silu", "x"), network("SiLUGradient", "siluGradient", "s y d"),
 	adam(),
 }
 
