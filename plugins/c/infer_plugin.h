@@ -4,9 +4,9 @@
  *
  *     static int donut(infer_call *call) {
  *         for (size_t i = 0; i < call->n; i++) {
- *             double a = call->x[i], b = call->x[call->n + i];      // coordinate j of point i is x[j*n + i]
- *             call->logp[i] = ...;
- *             if (call->grad) call->grad[i] = ..., call->grad[call->n + i] = ...;
+ *             double a = call->x[i], b = call->x[call->stride + i]; // coordinate j of point i is x[j*stride + i]
+ *             if (call->logp) call->logp[i] = ...;
+ *             if (call->grad) call->grad[i] = ..., call->grad[call->stride + i] = ...;
  *         }
  *         return 0;
  *     }
@@ -19,15 +19,16 @@
  *     cc -O2 -o donut donut.c -lm
  *
  * The protocol is infer.plugin.v1 over frames, described in plugins/protocol/frames.md. Numbers are double. What the
- * program prints goes to its log, and Ctrl-C to infer alone. A call is not interrupted: for a slow model set batch, so that a
- * call takes less than 0.1 s. The environment INFER_PLUGIN_FD and so on is set by infer; without it infer_serve says so and
- * returns 2.
+ * program prints goes to its log, and Ctrl-C to infer alone. A large batch is evaluated in parts, and between two the plug-in
+ * sees whether the result is wanted any more: set batch, so that a part takes less than 0.1 s. The environment INFER_PLUGIN_FD
+ * and so on is set by infer; without it infer_serve says so and returns 2.
  */
 #ifndef INFER_PLUGIN_H
 #define INFER_PLUGIN_H
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -49,16 +50,17 @@ enum { INFER_LOGP = 1, INFER_GRAD = 2, INFER_SCORE = 4, INFER_SIMULATE = 8 };
 /* Status of a row: as it is, out of the support, numerical failure, an error of the whole call. */
 enum { INFER_OK = 0, INFER_OUT_OF_SUPPORT = 1, INFER_NUMERICAL = 2, INFER_ERROR = 3 };
 
-/* infer_call is a batch to evaluate. Results that were not asked for are NULL. */
+/* infer_call is points to evaluate: a batch or a part of it. Results that were not asked for are NULL. */
 typedef struct infer_call {
 	size_t n;            /* points, at least 1 */
+	size_t stride;       /* from a coordinate of a point to the next, in x and results: coordinate j of point i is x[j*stride + i] */
 	size_t dim;          /* coordinates of a result */
 	int want;            /* what is asked for, INFER_LOGP and so on */
-	const double *x;     /* points [d][n]; of a simulator its parameters */
+	const double *x;     /* points; of a simulator its parameters */
 	double *logp;        /* [n] */
-	double *grad;        /* [dim][n] */
-	double *score;       /* [dim][n] */
-	double *draw;        /* [dim][n] */
+	double *grad;        /* dim coordinates, as x */
+	double *score;
+	double *draw;
 	uint8_t *status;     /* [n], all INFER_OK */
 	const double *sigma; /* noise levels, NULL for a model without */
 	size_t sigmas;       /* 1 for all points or n */
@@ -68,6 +70,7 @@ typedef struct infer_call {
 	const char *config;  /* JSON object of the run, see infer_config_number */
 	char error[512];     /* to be filled if evaluate returns other than 0 */
 	const struct infer_frame *frame;
+	size_t at; /* of the batch, the number of the first point */
 } infer_call;
 
 /* infer_model is what infer may ask for. Members that are 0 have their defaults. */
@@ -78,7 +81,7 @@ typedef struct infer_model {
 	int gradient;     /* 1: a density that has its gradient */
 	int noise;        /* 1: a score of noise levels */
 	size_t parameters; /* of a simulator */
-	size_t batch;     /* points of a call at most; 0: no limit */
+	size_t batch;     /* points of a call at most; 0: 1024 */
 	int deterministic; /* 1: a row has the same bits alone and in any batch */
 	const char *more; /* further members of the description as JSON, "\"names\":[\"a\",\"b\"]" */
 	int (*evaluate)(infer_call *call); /* 0, or another number after writing call->error */
@@ -88,7 +91,7 @@ typedef struct infer_model {
 /* ---------------------------------------------------------------- the format */
 
 enum { INFER_HELLO = 1, INFER_WELCOME, INFER_OPEN, INFER_EVAL, INFER_REPLY, INFER_CLOSE, INFER_CANCEL, INFER_MAP, INFER_PING, INFER_STOP };
-enum { INFER_PREFIX = 40, INFER_ENTRY = 64, INFER_TENSORS = 32, INFER_REGIONS = 64, INFER_HANDLES = 256 };
+enum { INFER_PREFIX = 40, INFER_ENTRY = 64, INFER_TENSORS = 32, INFER_REGIONS = 64, INFER_HANDLES = 256, INFER_WAITING = 16, INFER_BATCH = 1024 };
 
 typedef struct infer_tensor {
 	char name[17];
@@ -104,6 +107,8 @@ typedef struct infer_frame {
 	uint32_t model, header;
 	char *text; /* the header, ends with a zero */
 	char *memory;
+	char *buffer; /* which both lie in */
+	size_t capacity;
 	infer_tensor table[INFER_TENSORS];
 	int descriptor;
 } infer_frame;
@@ -111,8 +116,9 @@ typedef struct infer_frame {
 typedef struct infer_server {
 	int fd;
 	uint64_t max_body;
-	size_t capacity; /* of memory */
-	char *memory;
+	infer_frame frames[INFER_WAITING]; /* a ring: the one that is answered, and those that came meanwhile */
+	int head, count;
+	uint64_t cancelled[INFER_WAITING];
 	struct { char *data; uint64_t bytes; } regions[INFER_REGIONS];
 	struct { int used; uint32_t handle; const infer_model *model; char *config; } handles[INFER_HANDLES];
 	char *results; /* memory for results that go into the body */
@@ -209,8 +215,8 @@ INFER_STATIC int infer_receive(infer_server *s, infer_frame *f) {
 		infer_fatal("a frame that is too large or of an unknown kind");
 	at = ((size_t)header + 1 + 63) / 64 * 64; /* the body begins aligned */
 	need = at + (size_t)f->body;
-	if (need > s->capacity) s->memory = (char *)infer_grow(s->memory, need), s->capacity = need;
-	f->text = s->memory, f->memory = s->memory + at;
+	if (need > f->capacity) f->buffer = (char *)infer_grow(f->buffer, need), f->capacity = need;
+	f->text = f->buffer, f->memory = f->buffer + at;
 	infer_read(s->fd, f->text, header, 1);
 	f->text[header] = 0;
 	for (i = 0; i < f->tensors; i++) {
@@ -344,9 +350,9 @@ INFER_STATIC void infer_refuse(infer_server *s, const infer_frame *f, const char
 
 /* infer_describe writes what a model is as JSON. */
 INFER_STATIC int infer_describe(char *to, size_t room, const infer_model *m) {
-	int n = snprintf(to, room, "{\"name\":\"%s\",\"kinds\":[\"%s\"],\"dim\":%zu,\"gradient\":%s,\"noise\":%s,\"parameters\":%zu,\"max_batch\":%zu,"
-		"\"preferred_batch\":%zu,\"deterministic\":%s%s%s}", m->name, m->kind, m->dim, m->gradient ? "true" : "false", m->noise ? "true" : "false",
-		m->parameters, m->batch, m->batch, m->deterministic ? "true" : "false", m->more ? "," : "", m->more ? m->more : "");
+	int n = snprintf(to, room, "{\"name\":\"%s\",\"kinds\":[\"%s\"],\"dim\":%zu,\"gradient\":%s,\"noise\":%s,\"parameters\":%zu,"
+		"\"deterministic\":%s%s%s}", m->name, m->kind, m->dim, m->gradient ? "true" : "false", m->noise ? "true" : "false",
+		m->parameters, m->deterministic ? "true" : "false", m->more ? "," : "", m->more ? m->more : "");
 	if (n < 0 || (size_t)n >= room) infer_fatal("the description of a model is too long");
 	return n;
 }
@@ -403,18 +409,42 @@ INFER_STATIC void infer_map(infer_server *s, infer_frame *f) {
 	infer_send(s, INFER_REPLY, f->sequence, f->model, 0, "", NULL, 0);
 }
 
-/* infer_input is a tensor of the call by name, such as a conditioning vector [k] or [k][n]; NULL if there is none of doubles. Its
- * shape is stored where the pointers are not NULL; columns is 1 for a vector. */
-INFER_STATIC const double *infer_input(const infer_call *call, const char *name, size_t *rows, size_t *columns) {
+/* infer_input is a tensor of the call by name, such as a conditioning vector, [k] for all points or [k][n]; NULL if there is
+ * none of doubles. rows gets k, and stride the distance of two rows: element j for point i is p[j] if stride is 0, otherwise
+ * p[j*stride + i]. */
+INFER_STATIC const double *infer_input(const infer_call *call, const char *name, size_t *rows, size_t *stride) {
 	int i;
 	for (i = 0; i < call->frame->tensors; i++) {
 		const infer_tensor *t = &call->frame->table[i];
 		if (t->room || t->dtype != 1 || strcmp(t->name, name) != 0) continue;
-		if (rows) *rows = (size_t)(t->rank > 0 ? t->shape[0] : 1);
-		if (columns) *columns = (size_t)(t->rank > 1 ? t->shape[1] : 1);
-		return (const double *)(void *)t->data;
+		*rows = (size_t)(t->rank > 0 ? t->shape[0] : 1);
+		*stride = (size_t)(t->rank > 1 ? t->shape[1] : 0);
+		return (const double *)(void *)t->data + (t->rank > 1 ? call->at : 0);
 	}
 	return NULL;
+}
+
+/* infer_unwanted reads what came meanwhile and says why the result of f is not wanted any more, or returns NULL. */
+INFER_STATIC const char *infer_unwanted(infer_server *s, const infer_frame *f, int64_t nanoseconds) {
+	struct pollfd ready;
+	int i;
+	for (;;) {
+		int last = (s->head + s->count - 1) % INFER_WAITING;
+		infer_frame *next = &s->frames[(last + 1) % INFER_WAITING];
+		ready.fd = s->fd, ready.events = POLLIN, ready.revents = 0;
+		/* What follows a MAP may lie in its memory, so it is read after that. */
+		if (s->count == INFER_WAITING || (s->count > 1 && s->frames[last].kind == INFER_MAP) || poll(&ready, 1, 0) <= 0) break;
+		if (!infer_receive(s, next)) exit(0); /* nobody waits for anything */
+		if (next->kind != INFER_CANCEL) {
+			s->count++;
+			continue;
+		}
+		for (i = 0; i < INFER_WAITING && s->cancelled[i] >= f->sequence; i++) {} /* older ones were answered */
+		if (i < INFER_WAITING && next->sequence >= f->sequence) s->cancelled[i] = next->sequence;
+	}
+	for (i = 0; i < INFER_WAITING; i++)
+		if (f->sequence && s->cancelled[i] == f->sequence) return "cancelled";
+	return f->time && nanoseconds > (int64_t)f->time ? "deadline" : NULL;
 }
 
 INFER_STATIC void infer_evaluate(infer_server *s, infer_frame *f) {
@@ -423,8 +453,9 @@ INFER_STATIC void infer_evaluate(infer_server *s, infer_frame *f) {
 	const infer_model *m = at < 0 ? NULL : s->handles[at].model;
 	infer_tensor *x = NULL, reply[5], *room;
 	struct timespec begin, end;
-	infer_call call;
-	size_t need, columns, rows, of;
+	infer_call call, part;
+	int64_t spent = 0;
+	size_t need, columns, rows, of, batch;
 	char *next;
 	double **to[4];
 	if (!m) {
@@ -444,12 +475,12 @@ INFER_STATIC void infer_evaluate(infer_server *s, infer_frame *f) {
 		return;
 	}
 	memset(&call, 0, sizeof call);
-	call.n = (size_t)x->shape[1], call.dim = m->dim, call.want = f->want, call.x = (const double *)(void *)x->data;
+	call.n = call.stride = (size_t)x->shape[1], call.dim = m->dim, call.want = f->want, call.x = (const double *)(void *)x->data;
 	call.frame = f, call.user = m->user, call.config = s->handles[at].config;
 	call.seed = infer_whole(f->text, "seed"), call.first = infer_whole(f->text, "first");
 	if (m->noise) {
 		call.sigma = infer_input(&call, "sigma", &call.sigmas, &of);
-		if (!call.sigma || of != 1 || (call.sigmas != 1 && call.sigmas != call.n)) {
+		if (!call.sigma || of != 0 || (call.sigmas != 1 && call.sigmas != call.n)) {
 			infer_refuse(s, f, "invalid", "sigma is wanted with one number, or one for each point");
 			return;
 		}
@@ -486,21 +517,37 @@ INFER_STATIC void infer_evaluate(infer_server *s, infer_frame *f) {
 	call.status = (uint8_t *)next;
 	memset(call.status, 0, call.n);
 	clock_gettime(CLOCK_MONOTONIC, &begin);
-	if (call.n > 0 && m->evaluate(&call) != 0) {
-		fprintf(stderr, "%s: %s\n", m->name, call.error);
-		infer_refuse(s, f, "internal", call.error[0] ? call.error : "the model failed without a word");
-		return;
+	batch = m->batch ? m->batch : INFER_BATCH;
+	for (rows = 0; rows < call.n; rows += batch) {
+		const char *why = infer_unwanted(s, f, spent);
+		if (why) {
+			infer_refuse(s, f, why, "the result is not wanted any more");
+			return;
+		}
+		part = call;
+		part.at = rows, part.first = call.first + rows, part.n = call.n - rows < batch ? call.n - rows : batch;
+		part.x += rows, part.status += rows;
+		if (part.logp) part.logp += rows;
+		if (part.grad) part.grad += rows;
+		if (part.score) part.score += rows;
+		if (part.draw) part.draw += rows;
+		if (part.sigma && part.sigmas != 1) part.sigma += rows, part.sigmas = part.n;
+		if (m->evaluate(&part) != 0) {
+			fprintf(stderr, "%s: %s\n", m->name, part.error);
+			infer_refuse(s, f, "internal", part.error[0] ? part.error : "the model failed without a word");
+			return;
+		}
+		clock_gettime(CLOCK_MONOTONIC, &end);
+		spent = (int64_t)(end.tv_sec - begin.tv_sec) * 1000000000 + end.tv_nsec - begin.tv_nsec;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	for (i = 0; (size_t)i < call.n && !bad; i++) bad = call.status[i] != 0;
+	for (need = 0; need < call.n && !bad; need++) bad = call.status[need] != 0;
 	if (bad) {
 		infer_tensor *r = &reply[outputs++];
 		memset(r, 0, sizeof *r);
 		strcpy(r->name, "status");
 		r->dtype = 3, r->rank = 1, r->bytes = r->shape[0] = call.n, r->data = (char *)call.status;
 	}
-	infer_send(s, INFER_REPLY, f->sequence, f->model,
-		(uint64_t)(end.tv_sec - begin.tv_sec) * 1000000000u + (uint64_t)end.tv_nsec - (uint64_t)begin.tv_nsec, "", reply, outputs);
+	infer_send(s, INFER_REPLY, f->sequence, f->model, (uint64_t)spent, "", reply, outputs);
 }
 
 /* infer_serve answers infer's requests until it says stop. Returns the exit code of the program. */
@@ -508,7 +555,7 @@ INFER_STATIC int infer_serve(const char *name, const char *version, const infer_
 	const char *cookie = getenv("INFER_PLUGIN_COOKIE"), *number = getenv("INFER_PLUGIN_FD");
 	static infer_server server;
 	infer_server *s = &server;
-	infer_frame f;
+	infer_frame *f;
 	char *text;
 	size_t at, room = 1024 + (size_t)count * 8192;
 	int i;
@@ -531,23 +578,26 @@ INFER_STATIC int infer_serve(const char *name, const char *version, const infer_
 	strcpy(text + at, "]}");
 	infer_send(s, INFER_HELLO, 0, 0, 0, text, NULL, 0);
 	free(text);
-	while (infer_receive(s, &f)) {
-		switch (f.kind) {
+	for (;;) {
+		f = &s->frames[s->head];
+		if (s->count == 0 && !infer_receive(s, f)) return 0;
+		if (s->count == 0) s->count = 1;
+		switch (f->kind) {
 		case INFER_WELCOME:
-			if (infer_whole(f.text, "max_body")) s->max_body = infer_whole(f.text, "max_body");
+			if (infer_whole(f->text, "max_body")) s->max_body = infer_whole(f->text, "max_body");
 			break;
-		case INFER_OPEN: infer_open(s, &f, models, count); break;
-		case INFER_EVAL: infer_evaluate(s, &f); break;
-		case INFER_MAP: infer_map(s, &f); break;
-		case INFER_CLOSE: infer_close(s, f.model); /* fall through */
-		case INFER_PING: infer_send(s, INFER_REPLY, f.sequence, f.model, 0, "", NULL, 0); break;
+		case INFER_OPEN: infer_open(s, f, models, count); break;
+		case INFER_EVAL: infer_evaluate(s, f); break;
+		case INFER_MAP: infer_map(s, f); break;
+		case INFER_CLOSE: infer_close(s, f->model); /* fall through */
+		case INFER_PING: infer_send(s, INFER_REPLY, f->sequence, f->model, 0, "", NULL, 0); break;
 		case INFER_CANCEL: break; /* what it cancels was answered already */
 		case INFER_STOP: return 0;
 		default: infer_fatal("a frame that only plug-ins send");
 		}
-		if (f.descriptor >= 0) close(f.descriptor);
+		if (f->descriptor >= 0) close(f->descriptor);
+		s->head = (s->head + 1) % INFER_WAITING, s->count--;
 	}
-	return 0;
 }
 
 #endif

@@ -213,7 +213,7 @@ func TestGoDonut(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	near(t, differentiable(t, opened(t, options), nil), 1e-14)
+	near(t, differentiable(t, opened(t, options), nil), 3e-14) // the last bit of r shows in a gradient of slope 60
 	conforms(t, options)
 }
 

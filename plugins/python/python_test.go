@@ -81,7 +81,7 @@ func TestNewFilesAreListedAndNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for file, text := range files {
-		if bytes.Contains(text, []byte("NAME")) {
+		if !strings.HasPrefix(file, "infer_plugin/") && bytes.Contains(text, []byte("NAME")) {
 			t.Errorf("%s still has NAME in it", file)
 		}
 		if file != "plugin.toml" && !bytes.Contains(files["plugin.toml"], fmt.Appendf(nil, "%q = \"\"\n", file)) {

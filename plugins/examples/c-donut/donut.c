@@ -8,7 +8,7 @@
 
 static int donut(infer_call *call) {
 	double radius = infer_config_number(call->config, "radius", 2.6), width = infer_config_number(call->config, "width", 0.033);
-	const double *x = call->x, *y = call->x + call->n;
+	const double *x = call->x, *y = call->x + call->stride;
 	size_t i;
 	if (!(width > 0)) {
 		snprintf(call->error, sizeof call->error, "width = %g: a positive number is wanted", width);
@@ -17,7 +17,7 @@ static int donut(infer_call *call) {
 	for (i = 0; i < call->n; i++) {
 		double r = sqrt(x[i] * x[i] + y[i] * y[i]), away = r - radius, slope = r > 0 ? -2 * away / (width * r) : 0;
 		if (call->logp) call->logp[i] = -away * away / width;
-		if (call->grad) call->grad[i] = slope * x[i], call->grad[call->n + i] = slope * y[i];
+		if (call->grad) call->grad[i] = slope * x[i], call->grad[call->stride + i] = slope * y[i];
 	}
 	return 0;
 }

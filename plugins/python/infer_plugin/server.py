@@ -185,7 +185,8 @@ class Server:
 
     def check(self, frame, deadline):
         """Reads what the host has sent meanwhile, and stops an evaluation that was cancelled or is too late."""
-        while self.poller.poll(0):
+        # What follows a MAP may lie in its memory, so it is read after that.
+        while not (self.waiting and self.waiting[-1].kind == self.frames.MAP) and self.poller.poll(0):
             more = self.connection.receive()
             if more is None:  # nobody waits for anything
                 _end_children()
