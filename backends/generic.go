@@ -68,6 +68,10 @@ var Generic = Table{
 		Sigmoid:                   sigmoid32Generic,
 		Softplus:                  softplus32Generic,
 		Erf:                       erf32Generic,
+		ELU:                       elu32Generic,
+		ELUGradient:               eluGradient32Generic,
+		SiLU:                      silu32Generic,
+		SiLUGradient:              siluGradient32Generic,
 		Adam:                      adam32Generic,
 		Dense:                     denseGeneric,
 		DenseAdd:                  denseAddGeneric,
@@ -882,6 +886,34 @@ func erf32Generic(dst []float32, a []float32) {
 	a = a[:len(dst)]
 	for i := range dst {
 		dst[i] = erf32(a[i])
+	}
+}
+
+func elu32Generic(dst []float32, x []float32) {
+	x = x[:len(dst)]
+	for i := range dst {
+		dst[i] = elu32(x[i])
+	}
+}
+
+func eluGradient32Generic(dst []float32, y []float32, d []float32) {
+	y, d = y[:len(dst)], d[:len(dst)]
+	for i := range dst {
+		dst[i] = eluGradient32(y[i], d[i])
+	}
+}
+
+func silu32Generic(dst []float32, x []float32) {
+	x = x[:len(dst)]
+	for i := range dst {
+		dst[i] = silu32(x[i])
+	}
+}
+
+func siluGradient32Generic(dst []float32, s []float32, y []float32, d []float32) {
+	s, y, d = s[:len(dst)], y[:len(dst)], d[:len(dst)]
+	for i := range dst {
+		dst[i] = siluGradient32(s[i], y[i], d[i])
 	}
 }
 

@@ -69,6 +69,10 @@ var tableAVX2 = Table{
 		Sigmoid:                   sigmoid32AVX2,
 		Softplus:                  softplus32AVX2,
 		Erf:                       erf32AVX2,
+		ELU:                       elu32AVX2,
+		ELUGradient:               eluGradient32AVX2,
+		SiLU:                      silu32AVX2,
+		SiLUGradient:              siluGradient32AVX2,
 		Adam:                      adam32AVX2,
 		Dense:                     denseAVX2,
 		DenseAdd:                  denseAddAVX2,
@@ -153,6 +157,10 @@ var tableAVX512 = Table{
 		Sigmoid:                   sigmoid32AVX512,
 		Softplus:                  softplus32AVX512,
 		Erf:                       erf32AVX512,
+		ELU:                       elu32AVX512,
+		ELUGradient:               eluGradient32AVX512,
+		SiLU:                      silu32AVX512,
+		SiLUGradient:              siluGradient32AVX512,
 		Adam:                      adam32AVX512,
 		Dense:                     denseAVX512,
 		DenseAdd:                  denseAddAVX512,
@@ -2203,6 +2211,80 @@ func erf32AVX2(dst []float32, a []float32) {
 	var aTail [16]float32
 	copy(aTail[:], a[whole:])
 	erf32AVX2Vectors(&dstTail[0], &aTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func elu32AVX2(dst []float32, x []float32) {
+	n := len(dst)
+	x = x[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		elu32AVX2Vectors(&dst[0], &x[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var xTail [16]float32
+	copy(xTail[:], x[whole:])
+	elu32AVX2Vectors(&dstTail[0], &xTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func eluGradient32AVX2(dst []float32, y []float32, d []float32) {
+	n := len(dst)
+	y, d = y[:n], d[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		eluGradient32AVX2Vectors(&dst[0], &y[0], &d[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var yTail [16]float32
+	var dTail [16]float32
+	copy(yTail[:], y[whole:])
+	copy(dTail[:], d[whole:])
+	eluGradient32AVX2Vectors(&dstTail[0], &yTail[0], &dTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func silu32AVX2(dst []float32, x []float32) {
+	n := len(dst)
+	x = x[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		silu32AVX2Vectors(&dst[0], &x[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var xTail [16]float32
+	copy(xTail[:], x[whole:])
+	silu32AVX2Vectors(&dstTail[0], &xTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func siluGradient32AVX2(dst []float32, s []float32, y []float32, d []float32) {
+	n := len(dst)
+	s, y, d = s[:n], y[:n], d[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		siluGradient32AVX2Vectors(&dst[0], &s[0], &y[0], &d[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var sTail [16]float32
+	var yTail [16]float32
+	var dTail [16]float32
+	copy(sTail[:], s[whole:])
+	copy(yTail[:], y[whole:])
+	copy(dTail[:], d[whole:])
+	siluGradient32AVX2Vectors(&dstTail[0], &sTail[0], &yTail[0], &dTail[0], 16)
 	copy(dst[whole:], dstTail[:])
 }
 
@@ -4264,6 +4346,80 @@ func erf32AVX512(dst []float32, a []float32) {
 	copy(dst[whole:], dstTail[:])
 }
 
+func elu32AVX512(dst []float32, x []float32) {
+	n := len(dst)
+	x = x[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		elu32AVX512Vectors(&dst[0], &x[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var xTail [16]float32
+	copy(xTail[:], x[whole:])
+	elu32AVX512Vectors(&dstTail[0], &xTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func eluGradient32AVX512(dst []float32, y []float32, d []float32) {
+	n := len(dst)
+	y, d = y[:n], d[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		eluGradient32AVX512Vectors(&dst[0], &y[0], &d[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var yTail [16]float32
+	var dTail [16]float32
+	copy(yTail[:], y[whole:])
+	copy(dTail[:], d[whole:])
+	eluGradient32AVX512Vectors(&dstTail[0], &yTail[0], &dTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func silu32AVX512(dst []float32, x []float32) {
+	n := len(dst)
+	x = x[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		silu32AVX512Vectors(&dst[0], &x[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var xTail [16]float32
+	copy(xTail[:], x[whole:])
+	silu32AVX512Vectors(&dstTail[0], &xTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
+func siluGradient32AVX512(dst []float32, s []float32, y []float32, d []float32) {
+	n := len(dst)
+	s, y, d = s[:n], y[:n], d[:n]
+	whole := n &^ 15
+	if whole > 0 {
+		siluGradient32AVX512Vectors(&dst[0], &s[0], &y[0], &d[0], whole)
+	}
+	if whole == n {
+		return
+	}
+	var dstTail [16]float32
+	var sTail [16]float32
+	var yTail [16]float32
+	var dTail [16]float32
+	copy(sTail[:], s[whole:])
+	copy(yTail[:], y[whole:])
+	copy(dTail[:], d[whole:])
+	siluGradient32AVX512Vectors(&dstTail[0], &sTail[0], &yTail[0], &dTail[0], 16)
+	copy(dst[whole:], dstTail[:])
+}
+
 func adam32AVX512(p []float32, m []float32, v []float32, gradient []float32, first float32, second float32, size float32, correction float32, epsilon float32, decay float32) {
 	n := len(p)
 	m, v, gradient = m[:n], v[:n], gradient[:n]
@@ -4629,6 +4785,18 @@ func softplus32AVX2Vectors(dst *float32, a *float32, n int)
 
 //go:noescape
 func erf32AVX2Vectors(dst *float32, a *float32, n int)
+
+//go:noescape
+func elu32AVX2Vectors(dst *float32, x *float32, n int)
+
+//go:noescape
+func eluGradient32AVX2Vectors(dst *float32, y *float32, d *float32, n int)
+
+//go:noescape
+func silu32AVX2Vectors(dst *float32, x *float32, n int)
+
+//go:noescape
+func siluGradient32AVX2Vectors(dst *float32, s *float32, y *float32, d *float32, n int)
 
 //go:noescape
 func adam32AVX2Vectors(p *float32, m *float32, v *float32, gradient *float32, first float32, second float32, size float32, correction float32, epsilon float32, decay float32, n int)
@@ -5021,6 +5189,18 @@ func softplus32AVX512Vectors(dst *float32, a *float32, n int)
 
 //go:noescape
 func erf32AVX512Vectors(dst *float32, a *float32, n int)
+
+//go:noescape
+func elu32AVX512Vectors(dst *float32, x *float32, n int)
+
+//go:noescape
+func eluGradient32AVX512Vectors(dst *float32, y *float32, d *float32, n int)
+
+//go:noescape
+func silu32AVX512Vectors(dst *float32, x *float32, n int)
+
+//go:noescape
+func siluGradient32AVX512Vectors(dst *float32, s *float32, y *float32, d *float32, n int)
 
 //go:noescape
 func adam32AVX512Vectors(p *float32, m *float32, v *float32, gradient *float32, first float32, second float32, size float32, correction float32, epsilon float32, decay float32, n int)

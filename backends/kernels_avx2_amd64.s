@@ -12302,6 +12302,404 @@ DATA avx232_b9b311a0<>+24(SB)/4, $0xb9b311a0
 DATA avx232_b9b311a0<>+28(SB)/4, $0xb9b311a0
 GLOBL avx232_b9b311a0<>(SB), RODATA|NOPTR, $32
 
+// func elu32AVX2Vectors(dst *float32, x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·elu32AVX2Vectors(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ        R15, $0x00000010
+	JL          one
+	VMOVUPD     (SI)(AX*4), Y0
+	VMOVUPD     32(SI)(AX*4), Y1
+	VCMPPS      $0x1e, avx232_0<>+0(SB), Y0, Y2
+	VCMPPS      $0x1e, avx232_0<>+0(SB), Y1, Y3
+	VPAND       avx232_7fffffff<>+0(SB), Y0, Y4
+	VPAND       avx232_7fffffff<>+0(SB), Y1, Y5
+	VCMPPS      $0x11, avx232_33000000<>+0(SB), Y4, Y4
+	VCMPPS      $0x11, avx232_33000000<>+0(SB), Y5, Y5
+	VCMPPS      $0x11, avx232_c1a00000<>+0(SB), Y0, Y6
+	VCMPPS      $0x11, avx232_c1a00000<>+0(SB), Y1, Y7
+	VBLENDVPS   Y6, avx232_c1a00000<>+0(SB), Y0, Y6
+	VBLENDVPS   Y7, avx232_c1a00000<>+0(SB), Y1, Y7
+	VCMPPS      $0x1e, avx232_42b20000<>+0(SB), Y6, Y8
+	VCMPPS      $0x1e, avx232_42b20000<>+0(SB), Y7, Y9
+	VBLENDVPS   Y8, avx232_42b20000<>+0(SB), Y6, Y6
+	VBLENDVPS   Y9, avx232_42b20000<>+0(SB), Y7, Y7
+	VMOVUPD     avx232_4b40007e<>+0(SB), Y9
+	VFMADD231PS avx232_3fb8aa3b<>+0(SB), Y6, Y9
+	VMOVUPD     avx232_4b40007e<>+0(SB), Y8
+	VFMADD231PS avx232_3fb8aa3b<>+0(SB), Y7, Y8
+	VSUBPS      avx232_4b40007e<>+0(SB), Y9, Y10
+	VSUBPS      avx232_4b40007e<>+0(SB), Y8, Y11
+	VPSLLD      $0x17, Y9, Y9
+	VPSLLD      $0x17, Y8, Y8
+	VFMADD231PS avx232_bf317218<>+0(SB), Y10, Y6
+	VFMADD231PS avx232_bf317218<>+0(SB), Y11, Y7
+	VFMADD231PS avx232_3102e308<>+0(SB), Y10, Y6
+	VFMADD231PS avx232_3102e308<>+0(SB), Y11, Y7
+	VMOVUPD     avx232_3ab6b99f<>+0(SB), Y11
+	VFMADD231PS avx232_395019bd<>+0(SB), Y6, Y11
+	VMOVUPD     avx232_3ab6b99f<>+0(SB), Y10
+	VFMADD231PS avx232_395019bd<>+0(SB), Y7, Y10
+	VFMADD213PS avx232_3c0888c5<>+0(SB), Y6, Y11
+	VFMADD213PS avx232_3c0888c5<>+0(SB), Y7, Y10
+	VFMADD213PS avx232_3d2aaa58<>+0(SB), Y6, Y11
+	VFMADD213PS avx232_3d2aaa58<>+0(SB), Y7, Y10
+	VFMADD213PS avx232_3e2aaaaa<>+0(SB), Y6, Y11
+	VFMADD213PS avx232_3e2aaaaa<>+0(SB), Y7, Y10
+	VFMADD213PS avx232_3f000000<>+0(SB), Y6, Y11
+	VFMADD213PS avx232_3f000000<>+0(SB), Y7, Y10
+	VMULPS      Y6, Y6, Y12
+	VMULPS      Y7, Y7, Y13
+	VFMADD231PS Y11, Y12, Y6
+	VFMADD231PS Y10, Y13, Y7
+	VSUBPS      avx232_3f000000<>+0(SB), Y9, Y10
+	VSUBPS      avx232_3f000000<>+0(SB), Y8, Y13
+	VFMADD231PS Y6, Y9, Y10
+	VFMADD231PS Y7, Y8, Y13
+	VMULPS      avx232_40000000<>+0(SB), Y10, Y10
+	VMULPS      avx232_40000000<>+0(SB), Y13, Y13
+	VBLENDVPS   Y4, Y0, Y10, Y10
+	VBLENDVPS   Y5, Y1, Y13, Y13
+	VBLENDVPS   Y2, Y0, Y10, Y10
+	VBLENDVPS   Y3, Y1, Y13, Y13
+	VMOVUPD     Y10, (DI)(AX*4)
+	VMOVUPD     Y13, 32(DI)(AX*4)
+	ADDQ        $0x00000010, AX
+	SUBQ        $0x00000010, R15
+	JMP         many
+
+one:
+	CMPQ        R15, $0x00000008
+	JL          done
+	VMOVUPD     (SI)(AX*4), Y13
+	VCMPPS      $0x1e, avx232_0<>+0(SB), Y13, Y10
+	VPAND       avx232_7fffffff<>+0(SB), Y13, Y1
+	VCMPPS      $0x11, avx232_33000000<>+0(SB), Y1, Y1
+	VCMPPS      $0x11, avx232_c1a00000<>+0(SB), Y13, Y3
+	VBLENDVPS   Y3, avx232_c1a00000<>+0(SB), Y13, Y3
+	VCMPPS      $0x1e, avx232_42b20000<>+0(SB), Y3, Y0
+	VBLENDVPS   Y0, avx232_42b20000<>+0(SB), Y3, Y3
+	VMOVUPD     avx232_4b40007e<>+0(SB), Y0
+	VFMADD231PS avx232_3fb8aa3b<>+0(SB), Y3, Y0
+	VSUBPS      avx232_4b40007e<>+0(SB), Y0, Y2
+	VPSLLD      $0x17, Y0, Y0
+	VFMADD231PS avx232_bf317218<>+0(SB), Y2, Y3
+	VFMADD231PS avx232_3102e308<>+0(SB), Y2, Y3
+	VMOVUPD     avx232_3ab6b99f<>+0(SB), Y2
+	VFMADD231PS avx232_395019bd<>+0(SB), Y3, Y2
+	VFMADD213PS avx232_3c0888c5<>+0(SB), Y3, Y2
+	VFMADD213PS avx232_3d2aaa58<>+0(SB), Y3, Y2
+	VFMADD213PS avx232_3e2aaaaa<>+0(SB), Y3, Y2
+	VFMADD213PS avx232_3f000000<>+0(SB), Y3, Y2
+	VMULPS      Y3, Y3, Y5
+	VFMADD231PS Y2, Y5, Y3
+	VSUBPS      avx232_3f000000<>+0(SB), Y0, Y2
+	VFMADD231PS Y3, Y0, Y2
+	VMULPS      avx232_40000000<>+0(SB), Y2, Y2
+	VBLENDVPS   Y1, Y13, Y2, Y2
+	VBLENDVPS   Y10, Y13, Y2, Y2
+	VMOVUPD     Y2, (DI)(AX*4)
+	ADDQ        $0x00000008, AX
+	SUBQ        $0x00000008, R15
+	JMP         one
+
+done:
+	VZEROUPPER
+	RET
+
+// func eluGradient32AVX2Vectors(dst *float32, y *float32, d *float32, n int)
+// Requires: AVX
+TEXT ·eluGradient32AVX2Vectors(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ y+8(FP), SI
+	MOVQ d+16(FP), DX
+	MOVQ n+24(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ      R15, $0x00000020
+	JL        one
+	VMOVUPD   (SI)(AX*4), Y0
+	VMOVUPD   32(SI)(AX*4), Y1
+	VMOVUPD   64(SI)(AX*4), Y2
+	VMOVUPD   96(SI)(AX*4), Y3
+	VCMPPS    $0x1e, avx232_0<>+0(SB), Y0, Y4
+	VCMPPS    $0x1e, avx232_0<>+0(SB), Y1, Y5
+	VCMPPS    $0x1e, avx232_0<>+0(SB), Y2, Y6
+	VCMPPS    $0x1e, avx232_0<>+0(SB), Y3, Y7
+	VADDPS    avx232_3f800000<>+0(SB), Y0, Y0
+	VADDPS    avx232_3f800000<>+0(SB), Y1, Y1
+	VADDPS    avx232_3f800000<>+0(SB), Y2, Y2
+	VADDPS    avx232_3f800000<>+0(SB), Y3, Y3
+	VMOVUPD   (DX)(AX*4), Y8
+	VMOVUPD   32(DX)(AX*4), Y9
+	VMOVUPD   64(DX)(AX*4), Y10
+	VMOVUPD   96(DX)(AX*4), Y11
+	VMULPS    Y0, Y8, Y0
+	VMULPS    Y1, Y9, Y1
+	VMULPS    Y2, Y10, Y2
+	VMULPS    Y3, Y11, Y3
+	VBLENDVPS Y4, Y8, Y0, Y0
+	VBLENDVPS Y5, Y9, Y1, Y1
+	VBLENDVPS Y6, Y10, Y2, Y2
+	VBLENDVPS Y7, Y11, Y3, Y3
+	VMOVUPD   Y0, (DI)(AX*4)
+	VMOVUPD   Y1, 32(DI)(AX*4)
+	VMOVUPD   Y2, 64(DI)(AX*4)
+	VMOVUPD   Y3, 96(DI)(AX*4)
+	ADDQ      $0x00000020, AX
+	SUBQ      $0x00000020, R15
+	JMP       many
+
+one:
+	CMPQ      R15, $0x00000008
+	JL        done
+	VMOVUPD   (SI)(AX*4), Y3
+	VCMPPS    $0x1e, avx232_0<>+0(SB), Y3, Y2
+	VADDPS    avx232_3f800000<>+0(SB), Y3, Y3
+	VMOVUPD   (DX)(AX*4), Y1
+	VMULPS    Y3, Y1, Y3
+	VBLENDVPS Y2, Y1, Y3, Y3
+	VMOVUPD   Y3, (DI)(AX*4)
+	ADDQ      $0x00000008, AX
+	SUBQ      $0x00000008, R15
+	JMP       one
+
+done:
+	VZEROUPPER
+	RET
+
+// func silu32AVX2Vectors(dst *float32, x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·silu32AVX2Vectors(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ        R15, $0x00000018
+	JL          one
+	VMOVUPD     (SI)(AX*4), Y0
+	VMOVUPD     32(SI)(AX*4), Y1
+	VMOVUPD     64(SI)(AX*4), Y2
+	VPAND       avx232_7fffffff<>+0(SB), Y0, Y3
+	VPAND       avx232_7fffffff<>+0(SB), Y1, Y4
+	VPAND       avx232_7fffffff<>+0(SB), Y2, Y5
+	VPXOR       avx232_80000000<>+0(SB), Y3, Y3
+	VPXOR       avx232_80000000<>+0(SB), Y4, Y4
+	VPXOR       avx232_80000000<>+0(SB), Y5, Y5
+	VCMPPS      $0x11, avx232_c2d00000<>+0(SB), Y3, Y6
+	VCMPPS      $0x11, avx232_c2d00000<>+0(SB), Y4, Y7
+	VCMPPS      $0x11, avx232_c2d00000<>+0(SB), Y5, Y8
+	VBLENDVPS   Y6, avx232_c2d00000<>+0(SB), Y3, Y3
+	VBLENDVPS   Y7, avx232_c2d00000<>+0(SB), Y4, Y4
+	VBLENDVPS   Y8, avx232_c2d00000<>+0(SB), Y5, Y5
+	VCMPPS      $0x1e, avx232_42b20000<>+0(SB), Y3, Y8
+	VCMPPS      $0x1e, avx232_42b20000<>+0(SB), Y4, Y7
+	VCMPPS      $0x1e, avx232_42b20000<>+0(SB), Y5, Y6
+	VBLENDVPS   Y8, avx232_42b20000<>+0(SB), Y3, Y3
+	VBLENDVPS   Y7, avx232_42b20000<>+0(SB), Y4, Y4
+	VBLENDVPS   Y6, avx232_42b20000<>+0(SB), Y5, Y5
+	VMOVUPD     avx232_4b4000fe<>+0(SB), Y6
+	VFMADD231PS avx232_3fb8aa3b<>+0(SB), Y3, Y6
+	VMOVUPD     avx232_4b4000fe<>+0(SB), Y7
+	VFMADD231PS avx232_3fb8aa3b<>+0(SB), Y4, Y7
+	VMOVUPD     avx232_4b4000fe<>+0(SB), Y8
+	VFMADD231PS avx232_3fb8aa3b<>+0(SB), Y5, Y8
+	VSUBPS      avx232_4b4000fe<>+0(SB), Y6, Y9
+	VSUBPS      avx232_4b4000fe<>+0(SB), Y7, Y10
+	VSUBPS      avx232_4b4000fe<>+0(SB), Y8, Y11
+	VFMADD231PS avx232_bf317218<>+0(SB), Y9, Y3
+	VFMADD231PS avx232_bf317218<>+0(SB), Y10, Y4
+	VFMADD231PS avx232_bf317218<>+0(SB), Y11, Y5
+	VFMADD231PS avx232_3102e308<>+0(SB), Y9, Y3
+	VFMADD231PS avx232_3102e308<>+0(SB), Y10, Y4
+	VFMADD231PS avx232_3102e308<>+0(SB), Y11, Y5
+	VMOVUPD     avx232_3c091d7d<>+0(SB), Y11
+	VFMADD231PS avx232_3ab51133<>+0(SB), Y3, Y11
+	VMOVUPD     avx232_3c091d7d<>+0(SB), Y10
+	VFMADD231PS avx232_3ab51133<>+0(SB), Y4, Y10
+	VMOVUPD     avx232_3c091d7d<>+0(SB), Y9
+	VFMADD231PS avx232_3ab51133<>+0(SB), Y5, Y9
+	VFMADD213PS avx232_3d2aac7c<>+0(SB), Y3, Y11
+	VFMADD213PS avx232_3d2aac7c<>+0(SB), Y4, Y10
+	VFMADD213PS avx232_3d2aac7c<>+0(SB), Y5, Y9
+	VFMADD213PS avx232_3e2aaa48<>+0(SB), Y3, Y11
+	VFMADD213PS avx232_3e2aaa48<>+0(SB), Y4, Y10
+	VFMADD213PS avx232_3e2aaa48<>+0(SB), Y5, Y9
+	VFMADD213PS avx232_3efffffe<>+0(SB), Y3, Y11
+	VFMADD213PS avx232_3efffffe<>+0(SB), Y4, Y10
+	VFMADD213PS avx232_3efffffe<>+0(SB), Y5, Y9
+	VMULPS      Y3, Y3, Y12
+	VMULPS      Y4, Y4, Y13
+	VMULPS      Y5, Y5, Y14
+	VFMADD231PS Y11, Y12, Y3
+	VFMADD231PS Y10, Y13, Y4
+	VFMADD231PS Y9, Y14, Y5
+	VADDPS      avx232_3f800000<>+0(SB), Y3, Y3
+	VADDPS      avx232_3f800000<>+0(SB), Y4, Y4
+	VADDPS      avx232_3f800000<>+0(SB), Y5, Y5
+	VPSRLD      $0x01, Y6, Y9
+	VPSRLD      $0x01, Y7, Y14
+	VPSRLD      $0x01, Y8, Y10
+	VPSLLD      $0x17, Y9, Y13
+	VPSLLD      $0x17, Y14, Y11
+	VPSLLD      $0x17, Y10, Y12
+	VMULPS      Y13, Y3, Y13
+	VMULPS      Y11, Y4, Y11
+	VMULPS      Y12, Y5, Y12
+	VPSUBD      Y9, Y6, Y9
+	VPSUBD      Y14, Y7, Y14
+	VPSUBD      Y10, Y8, Y10
+	VPSLLD      $0x17, Y9, Y9
+	VPSLLD      $0x17, Y14, Y14
+	VPSLLD      $0x17, Y10, Y10
+	VMULPS      Y9, Y13, Y9
+	VMULPS      Y14, Y11, Y14
+	VMULPS      Y10, Y12, Y10
+	VCMPPS      $0x11, avx232_0<>+0(SB), Y0, Y12
+	VCMPPS      $0x11, avx232_0<>+0(SB), Y1, Y11
+	VCMPPS      $0x11, avx232_0<>+0(SB), Y2, Y13
+	VMOVUPD     avx232_3f800000<>+0(SB), Y8
+	VBLENDVPS   Y12, Y9, Y8, Y12
+	VMOVUPD     avx232_3f800000<>+0(SB), Y8
+	VBLENDVPS   Y11, Y14, Y8, Y11
+	VMOVUPD     avx232_3f800000<>+0(SB), Y8
+	VBLENDVPS   Y13, Y10, Y8, Y13
+	VADDPS      avx232_3f800000<>+0(SB), Y9, Y9
+	VADDPS      avx232_3f800000<>+0(SB), Y14, Y14
+	VADDPS      avx232_3f800000<>+0(SB), Y10, Y10
+	VDIVPS      Y9, Y12, Y9
+	VDIVPS      Y14, Y11, Y14
+	VDIVPS      Y10, Y13, Y10
+	VMULPS      Y9, Y0, Y9
+	VMULPS      Y14, Y1, Y14
+	VMULPS      Y10, Y2, Y10
+	VMOVUPD     Y9, (DI)(AX*4)
+	VMOVUPD     Y14, 32(DI)(AX*4)
+	VMOVUPD     Y10, 64(DI)(AX*4)
+	ADDQ        $0x00000018, AX
+	SUBQ        $0x00000018, R15
+	JMP         many
+
+one:
+	CMPQ        R15, $0x00000008
+	JL          done
+	VMOVUPD     (SI)(AX*4), Y10
+	VPAND       avx232_7fffffff<>+0(SB), Y10, Y14
+	VPXOR       avx232_80000000<>+0(SB), Y14, Y14
+	VCMPPS      $0x11, avx232_c2d00000<>+0(SB), Y14, Y9
+	VBLENDVPS   Y9, avx232_c2d00000<>+0(SB), Y14, Y14
+	VCMPPS      $0x1e, avx232_42b20000<>+0(SB), Y14, Y9
+	VBLENDVPS   Y9, avx232_42b20000<>+0(SB), Y14, Y14
+	VMOVUPD     avx232_4b4000fe<>+0(SB), Y9
+	VFMADD231PS avx232_3fb8aa3b<>+0(SB), Y14, Y9
+	VSUBPS      avx232_4b4000fe<>+0(SB), Y9, Y2
+	VFMADD231PS avx232_bf317218<>+0(SB), Y2, Y14
+	VFMADD231PS avx232_3102e308<>+0(SB), Y2, Y14
+	VMOVUPD     avx232_3c091d7d<>+0(SB), Y2
+	VFMADD231PS avx232_3ab51133<>+0(SB), Y14, Y2
+	VFMADD213PS avx232_3d2aac7c<>+0(SB), Y14, Y2
+	VFMADD213PS avx232_3e2aaa48<>+0(SB), Y14, Y2
+	VFMADD213PS avx232_3efffffe<>+0(SB), Y14, Y2
+	VMULPS      Y14, Y14, Y1
+	VFMADD231PS Y2, Y1, Y14
+	VADDPS      avx232_3f800000<>+0(SB), Y14, Y14
+	VPSRLD      $0x01, Y9, Y2
+	VPSLLD      $0x17, Y2, Y1
+	VMULPS      Y1, Y14, Y1
+	VPSUBD      Y2, Y9, Y2
+	VPSLLD      $0x17, Y2, Y2
+	VMULPS      Y2, Y1, Y2
+	VCMPPS      $0x11, avx232_0<>+0(SB), Y10, Y1
+	VMOVUPD     avx232_3f800000<>+0(SB), Y9
+	VBLENDVPS   Y1, Y2, Y9, Y1
+	VADDPS      avx232_3f800000<>+0(SB), Y2, Y2
+	VDIVPS      Y2, Y1, Y2
+	VMULPS      Y2, Y10, Y2
+	VMOVUPD     Y2, (DI)(AX*4)
+	ADDQ        $0x00000008, AX
+	SUBQ        $0x00000008, R15
+	JMP         one
+
+done:
+	VZEROUPPER
+	RET
+
+// func siluGradient32AVX2Vectors(dst *float32, s *float32, y *float32, d *float32, n int)
+// Requires: AVX, FMA3
+TEXT ·siluGradient32AVX2Vectors(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ s+8(FP), SI
+	MOVQ y+16(FP), DX
+	MOVQ d+24(FP), CX
+	MOVQ n+32(FP), R15
+	XORQ AX, AX
+
+many:
+	CMPQ        R15, $0x00000020
+	JL          one
+	VMOVUPD     (SI)(AX*4), Y0
+	VMOVUPD     32(SI)(AX*4), Y1
+	VMOVUPD     64(SI)(AX*4), Y2
+	VMOVUPD     96(SI)(AX*4), Y3
+	VMOVUPD     avx232_3f800000<>+0(SB), Y4
+	VSUBPS      Y0, Y4, Y5
+	VMOVUPD     avx232_3f800000<>+0(SB), Y4
+	VSUBPS      Y1, Y4, Y6
+	VMOVUPD     avx232_3f800000<>+0(SB), Y4
+	VSUBPS      Y2, Y4, Y7
+	VMOVUPD     avx232_3f800000<>+0(SB), Y4
+	VSUBPS      Y3, Y4, Y8
+	VMOVUPD     (DX)(AX*4), Y4
+	VMOVUPD     32(DX)(AX*4), Y9
+	VMOVUPD     64(DX)(AX*4), Y10
+	VMOVUPD     96(DX)(AX*4), Y11
+	VFMADD231PS Y5, Y4, Y0
+	VFMADD231PS Y6, Y9, Y1
+	VFMADD231PS Y7, Y10, Y2
+	VFMADD231PS Y8, Y11, Y3
+	VMOVUPD     (CX)(AX*4), Y8
+	VMOVUPD     32(CX)(AX*4), Y11
+	VMOVUPD     64(CX)(AX*4), Y7
+	VMOVUPD     96(CX)(AX*4), Y10
+	VMULPS      Y0, Y8, Y0
+	VMULPS      Y1, Y11, Y1
+	VMULPS      Y2, Y7, Y2
+	VMULPS      Y3, Y10, Y3
+	VMOVUPD     Y0, (DI)(AX*4)
+	VMOVUPD     Y1, 32(DI)(AX*4)
+	VMOVUPD     Y2, 64(DI)(AX*4)
+	VMOVUPD     Y3, 96(DI)(AX*4)
+	ADDQ        $0x00000020, AX
+	SUBQ        $0x00000020, R15
+	JMP         many
+
+one:
+	CMPQ        R15, $0x00000008
+	JL          done
+	VMOVUPD     (SI)(AX*4), Y3
+	VMOVUPD     avx232_3f800000<>+0(SB), Y2
+	VSUBPS      Y3, Y2, Y1
+	VMOVUPD     (DX)(AX*4), Y2
+	VFMADD231PS Y1, Y2, Y3
+	VMOVUPD     (CX)(AX*4), Y1
+	VMULPS      Y3, Y1, Y3
+	VMOVUPD     Y3, (DI)(AX*4)
+	ADDQ        $0x00000008, AX
+	SUBQ        $0x00000008, R15
+	JMP         one
+
+done:
+	VZEROUPPER
+	RET
+
 // func adam32AVX2Vectors(p *float32, m *float32, v *float32, gradient *float32, first float32, second float32, size float32, correction float32, epsilon float32, decay float32, n int)
 // Requires: AVX, FMA3
 TEXT ·adam32AVX2Vectors(SB), NOSPLIT, $0-64
