@@ -181,6 +181,10 @@ func execute(ctx context.Context, s *streams, args []string) error {
 	root.AddCommand(sampleCommand(s), trainCommand(s), plotCommand(s), summaryCommand(s), rerunCommand(s), listCommand(s), doctorCommand(s), pluginCommand(s), versionCommand(s))
 	root.CompletionOptions.HiddenDefaultCmd = false
 	err := root.ExecuteContext(ctx)
+	var caught *signalError
+	if errors.Is(err, context.Canceled) && errors.As(context.Cause(ctx), &caught) && !errors.As(err, new(*signalError)) {
+		err = fmt.Errorf("%w: nothing is kept", caught) // what was under way knows only that it ended
+	}
 	var coded *codedError
 	if err != nil && !started && !errors.As(err, &coded) { // cobra's own errors are plain
 		text, _, _ := strings.Cut(err.Error(), "\nRun '")

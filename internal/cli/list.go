@@ -83,6 +83,7 @@ func listCommand(s *streams) *cobra.Command {
 				return err
 			}
 			list := map[string]func() []listed{"densities": listDensities, "models": listModels, "samplers": func() []listed { return samplers }, "backends": listBackends}[args[0]]()
+			list = append(list, pluginsFor(args[0])...)
 			if asJSON {
 				return printJSON(s.out, list)
 			}

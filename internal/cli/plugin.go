@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -117,6 +118,22 @@ func listPlugins(list []string) []pluginListed {
 		all = append(all, p)
 	}
 	return all
+}
+
+// pluginsFor are the installed plug-ins that stand in a table of infer list, where their names are used.
+func pluginsFor(table string) []listed {
+	kind := map[string]string{"densities": installed.KindDensity, "models": installed.KindScore}[table]
+	places, err := installed.Folders("")
+	if kind == "" || err != nil {
+		return nil
+	}
+	var list []listed
+	for _, p := range listPlugins(places) {
+		if p.Fault == "" && slices.Contains(p.Kinds, kind) {
+			list = append(list, listed{p.Name, strings.TrimPrefix(p.About+" (plug-in "+p.Version+")", " ")})
+		}
+	}
+	return list
 }
 
 func pluginList(s *streams, folder *string) *cobra.Command {

@@ -153,7 +153,7 @@ func bareManifest(path string) (installed.Manifest, error) {
 	file := filepath.Base(path)
 	m := installed.Manifest{Name: nameOf(file), Version: "0", Protocol: installed.Protocol, Files: map[string]string{file: ""}}
 	if strings.EqualFold(filepath.Ext(file), ".py") {
-		m.Command, m.Transport = []string{"python3", file}, installed.TransportFrames
+		m.Command, m.Transport, m.StartTimeout = []string{"python3", file}, installed.TransportFrames, time.Minute
 		return m, nil
 	}
 	info, err := os.Stat(path)
@@ -308,7 +308,6 @@ func programSource(ctx context.Context, path string) (folder string, done func()
 			}
 			m.Files[name] = ""
 		}
-		m.StartTimeout = time.Minute
 	}
 	o := optionsOf(m)
 	o.Dir = folder

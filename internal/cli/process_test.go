@@ -24,6 +24,7 @@ import (
 const asCommand = "INFER_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
+	servePlugin(os.Args[1:])
 	if os.Getenv(asCommand) != "" {
 		os.Exit(Main(os.Args[1:]))
 	}
