@@ -164,4 +164,3 @@ func TestARunWhosePluginIsKilledHasTheSameDraws(t *testing.T) {
 		t.Logf("%s: %+v", transport, p.Usage())
 	}
 }
-

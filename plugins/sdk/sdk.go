@@ -303,7 +303,7 @@ func (o *opened) evaluate(ctx context.Context, f, reply *protocol.Frame, allocat
 			return evaluationError(ctx, err)
 		}
 	}
-	if logp != nil {
+	if f.Want&protocol.LogP != 0 {
 		memory := result(f, reply, protocol.Of(protocol.NameLogP, dtype, n), allocate)
 		protocol.Put(memory, dtype, logp)
 	}
