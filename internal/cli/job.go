@@ -96,7 +96,7 @@ func (j *job) run(ctx context.Context) error {
 		return fmt.Errorf("%w; nothing is kept without -o", stopped)
 	}
 	if err != nil {
-		return err
+		return j.brokenOff(err)
 	}
 	if j.set.Tuned {
 		j.set.Step = j.Report().Step

@@ -45,6 +45,12 @@ func servePlugin(args []string) {
 					os.Exit(7)
 				}
 			}
+		case mode == "dies-later":
+			if _, err := os.Stat("well"); err != nil {
+				if calls++; calls == 5000 {
+					os.Exit(7)
+				}
+			}
 		case mode == "panics":
 			panic("no such animal")
 		}
@@ -389,6 +395,18 @@ func TestPluginThatDies(t *testing.T) {
 	}
 	if hashOf(t, healthy) != hashOf(t, sick) {
 		t.Error("a plug-in that was started again gives other draws")
+	}
+	// What was done before it died for good is kept, and the command that is printed goes on with it.
+	part := filepath.Join(out, "part.npy")
+	folder := plugFolder(t, "dies-later")
+	r = infer(t, slices.Concat([]string{"sample", "--plugin-dev", folder, "-o", part}, args)...)
+	resume := regexp.MustCompile(`(?m)^  infer (.*)$`).FindStringSubmatch(r.err)
+	if r.code != exitPlugin || resume == nil || !strings.Contains(r.err, "part.npy.ckpt") {
+		t.Fatalf("exits %d: %s", r.code, r.err)
+	}
+	write(t, filepath.Join(folder, "well"), "")
+	if r := infer(t, fields(resume[1])...); r.code != 0 || hashOf(t, part) != hashOf(t, healthy) {
+		t.Errorf("resumed, it exits %d, or has other draws: %s", r.code, r.err)
 	}
 	for mode, words := range map[string][]string{"dies": {"exit code 7", "| the model fell into a hole", "3 times"}, "panics": {"no such animal"}} {
 		began := time.Now()

@@ -293,6 +293,18 @@ func (g goal) close() {
 	}
 }
 
+// brokenOff says how a run goes on that a plug-in's failure has ended. Other errors of a target would come again.
+func (j *job) brokenOff(err error) error {
+	var failed *plugins.Error
+	if !errors.As(err, &failed) || j.Checkpoint == "" {
+		return err
+	}
+	if _, missing := os.Stat(j.Checkpoint); missing != nil {
+		return err
+	}
+	return fmt.Errorf("%w; kept in %s; to go on, once the plug-in works:\n  %s", err, j.Checkpoint, shell(append(j.set.arguments(), "-o", j.effort.output, "--resume")))
+}
+
 // isScore says whether the goal is a score of a plug-in.
 func (h *hosted) isScore() bool { return h != nil && (h.plain != nil || h.family != nil) }
 
