@@ -20,7 +20,7 @@ func Compile(outputs, inputs []Value) (*Program, error) {
 	for i, v := range inputs {
 		inputIDs[i] = v.id
 	}
-	h, fused := fuse(g, append(inputIDs, ids...))
+	h, fused := fuse(g, false, append(inputIDs, ids...))
 	c := &compiler{
 		Graph:  h,
 		places: map[int]place{},

@@ -55,7 +55,9 @@ const (
 var written = func() map[string]operation {
 	names := map[string]operation{}
 	for op := opConstant; op <= opSumParticles; op++ {
-		if op != opNeg && op != opFMA { // those are in programs only
+		switch op {
+		case opNeg, opFMA, opELU, opSiLU, opELUGradient, opSiLUGradient: // those are in programs only
+		default:
 			names[op.String()] = op
 		}
 	}

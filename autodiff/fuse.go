@@ -11,9 +11,10 @@ import "math"
 //	sum(x*y)             dot(x, y)
 //	x*(-1)               neg(x)
 //
-// and the sum over the particles of a product is one of multiply-adds.
-func fuse(g *Graph, outputs []int) (*Graph, []int) {
-	f := fusion{from: g, to: NewGraph(), done: make([]int, len(g.nodes))}
+// and the sum over the particles of a product is one of multiply-adds. Programs by rows have kernels of the activations of
+// networks, which give the same bits as the operations that they stand for.
+func fuse(g *Graph, byRows bool, outputs []int) (*Graph, []int) {
+	f := fusion{from: g, to: NewGraph(), byRows: byRows, done: make([]int, len(g.nodes))}
 	for id, needed := range reachable(g, outputs) {
 		if needed {
 			f.done[id] = f.copy(id)
@@ -44,6 +45,7 @@ func reachable(g *Graph, outputs []int) []bool {
 
 type fusion struct {
 	from, to *Graph
+	byRows   bool  // for a program by rows
 	done     []int // the copy of each node
 }
 
@@ -64,11 +66,18 @@ func (f *fusion) copy(id int) int {
 		if p, ok := f.product(n.args[0], n); ok {
 			return f.fma(n, p[0], p[1], n.args[1])
 		}
+	case opWhere:
+		if id, ok := f.elu(n); ok && f.byRows {
+			return id
+		}
 	case opSub:
 		if p, ok := f.product(n.args[1], n); ok && f.from.isConstant(p[1]) {
 			return f.fma(n, p[0], f.from.fold(opNeg, p[1]), n.args[0])
 		}
 	case opMul:
+		if id, ok := f.siluGradient(n); ok && f.byRows {
+			return id
+		}
 		if f.from.is(n.args[1], -1) && f.from.covers(n.args[0], n) {
 			return f.to.make(node{op: opNeg, shape: n.shape, args: []int{f.done[n.args[0]]}})
 		}

@@ -32,6 +32,8 @@ const (
 	opFloor
 	opSign
 	opReLU
+	opELU  // in programs by rows only, as those below
+	opSiLU //
 
 	// Elementwise, of two operands.
 	opAdd
@@ -45,10 +47,12 @@ const (
 	opLess
 	opLessEqual
 	opEqual
+	opELUGradient // of the result of an ELU, and the gradient there
 
 	// Elementwise, of three operands.
 	opFMA // in programs only
 	opWhere
+	opSiLUGradient // of a sigmoid, the result of the SiLU, and the gradient there
 
 	// Reductions to a scalar, and matrices.
 	opSum
@@ -97,6 +101,7 @@ var operationNames = [...]string{
 	opAdd: "add", opSub: "sub", opMul: "mul", opDiv: "div", opDivOrZero: "divOrZero", opMin: "min", opMax: "max",
 	opPow: "pow", opLess: "less", opLessEqual: "lessEqual", opEqual: "equal",
 	opFMA: "fma", opWhere: "where",
+	opELU: "elu", opSiLU: "silu", opELUGradient: "eluGradient", opSiLUGradient: "siluGradient",
 	opSum: "sum", opDot: "dot", opMaxElement: "maxElement", opMatMul: "matMul",
 	opView: "view", opConcat: "concat", opGather: "gather", opScatter: "scatter", opTranspose: "transpose", opHold: "hold",
 	opConv: "conv", opConvGradient: "convGradient", opFlip: "flip", opAveragePool: "averagePool", opUpsample: "upsample",
@@ -112,11 +117,11 @@ func (op operation) String() string { return operationNames[op] }
 // arity is the number of operands of an elementwise operation, 0 for others.
 func (op operation) arity() int {
 	switch {
-	case op >= opNeg && op <= opReLU:
+	case op >= opNeg && op <= opSiLU:
 		return 1
-	case op >= opAdd && op <= opEqual:
+	case op >= opAdd && op <= opELUGradient:
 		return 2
-	case op == opFMA || op == opWhere:
+	case op >= opFMA && op <= opSiLUGradient:
 		return 3
 	}
 	return 0

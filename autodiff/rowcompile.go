@@ -29,7 +29,7 @@ func CompileRows(outputs, inputs, params []Value) (*RowProgram, error) {
 	for _, v := range append(append([]Value(nil), inputs...), params...) {
 		roots = append(roots, v.id)
 	}
-	h, fused := fuse(g, append(roots, ids...))
+	h, fused := fuse(g, true, append(roots, ids...))
 	c := &rowCompiler{
 		Graph: h, places: map[int]rowPlace{}, matrices: map[int]rowPlace{}, homes: map[int]rowPlace{},
 		copies: map[copyKey]rowPlace{}, vectors: map[int]rowPlace{}, turned: map[int]rowPlace{}, p: &RowProgram{},

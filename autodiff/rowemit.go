@@ -10,6 +10,8 @@ func (c *rowCompiler) absorb(needed []bool) []bool {
 	for id, n := range c.nodes {
 		switch {
 		case !needed[id]:
+		case c.silu(id) >= 0:
+			absorbed[c.sigmoidOf(n)] = true
 		case c.rectified(id):
 			absorbed[n.args[0]] = true
 		case c.gated(id):
@@ -21,6 +23,29 @@ func (c *rowCompiler) absorb(needed []bool) []bool {
 		absorbed[id] = count == c.uses[id]
 	}
 	return absorbed
+}
+
+// silu is the node that a node is the SiLU of, if nothing else needs its sigmoid, and -1 otherwise.
+func (c *rowCompiler) silu(id int) int {
+	n := c.nodes[id]
+	if n.op != opMul {
+		return -1
+	}
+	s := c.sigmoidOf(n)
+	if s < 0 || c.uses[s] != 1 {
+		return -1
+	}
+	return c.nodes[s].args[0]
+}
+
+// sigmoidOf is the factor of a product that is the sigmoid of the other, or -1.
+func (c *rowCompiler) sigmoidOf(n node) int {
+	for i, a := range n.args {
+		if s := c.nodes[a]; s.op == opSigmoid && s.args[0] == n.args[1-i] {
+			return a
+		}
+	}
+	return -1
 }
 
 // rectified tells whether a node is the ReLU of a dense layer that nothing else needs.
@@ -99,6 +124,9 @@ func (c *rowCompiler) emit(id int) {
 		}
 		c.elementwise(id, n)
 	default:
+		if a := c.silu(id); a >= 0 {
+			n.op, n.args = opSiLU, []int{a}
+		}
 		c.elementwise(id, n)
 	}
 }

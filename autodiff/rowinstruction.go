@@ -172,6 +172,9 @@ func (in *rowInstruction) resolve(t *backends.Table) kernel32 {
 			k := binary32(t, in.op)
 			return kernel32{vv: k.VV, vs: k.VS, sv: k.SV}
 		case 3:
+			if in.op == opSiLUGradient { // of vectors alone
+				return kernel32{vvv: t.F32.SiLUGradient}
+			}
 			k := &t.F32.Where
 			if in.op == opFMA {
 				k = &t.F32.FMA

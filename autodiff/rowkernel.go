@@ -34,6 +34,10 @@ func unary32(t *backends.Table, op operation) backends.Unary32 {
 		return t.F32.Sigmoid
 	case opSoftplus:
 		return t.F32.Softplus
+	case opELU:
+		return t.F32.ELU
+	case opSiLU:
+		return t.F32.SiLU
 	case opReLU:
 		return func(dst, a []float32) { t.F32.Max.SV(dst, 0, a) }
 	}
@@ -61,6 +65,8 @@ func binary32(t *backends.Table, op operation) backends.Binary32 {
 		return t.F32.LessEqual
 	case opEqual:
 		return t.F32.Equal
+	case opELUGradient: // of vectors alone
+		return backends.Binary32{VV: t.F32.ELUGradient}
 	}
 	return wideBinary(t, binaryKernel(t, op))
 }
