@@ -113,6 +113,9 @@ func (f *fusion) copy(id int) int {
 // factors is an image, or the two whose product it is.
 func (f *fusion) factors(id int) []int {
 	x := f.from.nodes[id]
+	if _, ok := f.siluGradient(x); ok { // there already, as an operation of its own
+		return []int{f.done[id]}
+	}
 	if p, ok := f.product(id, x); ok && f.from.covers(p[0], x) && f.from.covers(p[1], x) {
 		return []int{f.done[p[0]], f.done[p[1]]}
 	}

@@ -31,6 +31,9 @@ func (f *fusion) elu(n node) (int, bool) {
 // siluGradient finds what passes a gradient d on through a SiLU, d*(y*(1 - s) + s).
 func (f *fusion) siluGradient(n node) (int, bool) {
 	g := f.from
+	if n.op != opMul {
+		return 0, false
+	}
 	for i, d := range n.args {
 		slope := g.nodes[n.args[1-i]]
 		if slope.op != opAdd {

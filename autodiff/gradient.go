@@ -137,6 +137,11 @@ func (s *sweep) deliver(of, operand, id int, conditions []condition) {
 		return
 	}
 	a := adjoint{id, conditions}
+	if n := s.nodes[operand]; n.op == opSpreadPixels && n.shared && !s.nodes[s.of].shared { // over the pixels first: that is less to add up
+		a = s.settle(a, s.scalarConditions(conditions))
+		s.deliverPart(n.args[0], s.sumPixels(s.sized(a.id, n.shape)), a.conditions, 0, n.shape[2])
+		return
+	}
 	if s.scalar(operand) && !s.scalar(of) {
 		a = s.settle(a, s.scalarConditions(conditions))
 		if s.scalar(a.id) {

@@ -313,6 +313,8 @@ func (g *Graph) sumPixels(x int) int {
 		return g.mul(n.args[0], g.number(float64(n.shape[0]*n.shape[1])))
 	case n.op == opMul && g.nodes[n.args[1]].op == opSpreadPixels:
 		return g.mul(g.sumPixels(n.args[0]), g.nodes[n.args[1]].args[0])
+	case n.op == opMul && g.scalar(n.args[1]):
+		return g.mul(g.sumPixels(n.args[0]), n.args[1])
 	}
 	return g.make(node{op: opSumPixels, shape: g.shape(x)[2:], args: []int{x}})
 }

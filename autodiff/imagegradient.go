@@ -64,16 +64,16 @@ func (s *sweep) pullImage(n node, a adjoint) error {
 }
 
 // pullConv is pullDense for convolutions: the gradient at x is one of the gradient at the result, with weights turned
-// around.
+// around. The bias comes first, while the gradient at the result has just been computed.
 func (s *sweep) pullConv(n node, a adjoint) {
 	x, w := n.args[0], n.args[1]
+	if len(n.args) == 3 && s.active[n.args[2]] {
+		s.deliverPart(n.args[2], s.sumPixels(s.sized(a.id, n.shape)), a.conditions, 0, n.shape[2])
+	}
 	if s.active[w] {
 		df := s.sized(s.settle(a, 0).id, n.shape)
 		dw := s.convGradient(x, df, n.window)
 		s.contributions[w] = append(s.contributions[w], contribution{adjoint{id: dw}, 0, s.size(w)})
-	}
-	if len(n.args) == 3 && s.active[n.args[2]] {
-		s.deliverPart(n.args[2], s.sumPixels(s.sized(a.id, n.shape)), a.conditions, 0, n.shape[2])
 	}
 	if s.active[x] {
 		dx := s.conv([]int{s.sized(a.id, n.shape), s.flip(w)}, s.shape(x), n.window.Transposed())
