@@ -3,7 +3,9 @@ package docs
 
 import (
 	"bytes"
+	"compress/gzip"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -72,6 +74,7 @@ func TestCommands(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", binary, "../cmd/infer").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	digits(t, folder)
 	count := 0
 	for _, b := range blocks(t) {
 		if b.language != "sh" {
@@ -107,5 +110,42 @@ func TestCommands(t *testing.T) {
 	}
 	if count == 0 {
 		t.Error("no command found: the pages have another form than this test expects")
+	}
+}
+
+// digits writes a folder mnist, with training and test files of a few images, for the commands of the guides.
+func digits(t *testing.T, folder string) {
+	t.Helper()
+	f, err := os.Open("../internal/dataset/testdata/idx/images-idx3-ubyte.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	unzip, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := io.ReadAll(unzip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const header, copies = 16, 10 // more than a batch
+	pixels := bytes.Repeat(file[header:], copies)
+	images := append([]byte{0, 0, 8, 3, 0, 0, 0, 16 * copies, 0, 0, 0, 28, 0, 0, 0, 28}, pixels...)
+	labels := []byte{0, 0, 8, 1, 0, 0, 0, 16 * copies}
+	for i := range 16 * copies {
+		labels = append(labels, byte(i%10))
+	}
+	folder = filepath.Join(folder, "mnist")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"train", "t10k"} {
+		if err := os.WriteFile(filepath.Join(folder, part+"-images-idx3-ubyte"), images, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, part+"-labels-idx1-ubyte"), labels, 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

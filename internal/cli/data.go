@@ -43,7 +43,10 @@ func (t trainingData) read(ctx context.Context) (draws.Table, error) {
 	}
 	d, err := target(settings{Density: t.made.Density})
 	if err != nil {
-		return draws.Table{}, err
+		if _, missing := os.Stat(t.made.Density); missing == nil {
+			return draws.Table{}, fmt.Errorf("%w (if the file is meant: --data ./%s)", err, t.made.Density)
+		}
+		return draws.Table{}, fmt.Errorf("%w (no file or folder has that name either)", err)
 	}
 	x, err := t.draw(ctx, d)
 	return draws.Table{Points: x}, err

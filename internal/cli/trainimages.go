@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/scorefield/infer/internal/dataset"
 	"github.com/scorefield/infer/score"
@@ -40,6 +41,9 @@ func (t *training) readImages(say func(string)) error {
 		}
 	}
 	t.images = fmt.Sprintf("images of %d x %d pixels", d.Height, d.Width)
+	if d.Count == 1 {
+		t.images = strings.Replace(t.images, "images", "image", 1)
+	}
 	if n := len(t.config.Classes); n > 0 {
 		t.images += fmt.Sprintf(" in %d classes", n)
 	}
