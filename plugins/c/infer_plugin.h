@@ -1,4 +1,4 @@
-/* infer_plugin.h: write a plug-in of infer in C or C++. One header, POSIX and nothing else.
+/* infer_plugin.h: write a plug-in of infer in C. One header, POSIX and nothing else.
  *
  *     #include "infer_plugin.h"
  *
