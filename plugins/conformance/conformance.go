@@ -12,6 +12,8 @@ package conformance
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/scorefield/infer/plugins"
@@ -37,6 +39,15 @@ type Plugin struct {
 	Config json.RawMessage
 	// Quick leaves out what takes longest: fewer evaluations under load, fewer frames of garbage.
 	Quick bool
+	// Only are the checks to make, by their names or the first words of those, as in "stop"; empty for all.
+	Only []string
+}
+
+// wants says whether a check is to be made.
+func (p *Plugin) wants(check string) bool {
+	return len(p.Only) == 0 || slices.ContainsFunc(p.Only, func(only string) bool {
+		return check == only || strings.HasPrefix(check, only+"-")
+	})
 }
 
 // Check is one test.

@@ -70,6 +70,9 @@ func Run(ctx context.Context, p Plugin, each func(Result)) (*Report, error) {
 		}
 	}
 	for _, c := range Checks() {
+		if !p.wants(c.Name) {
+			continue
+		}
 		if c.kind == "" {
 			add(s.one(ctx, c, nil))
 		} else {
