@@ -114,20 +114,20 @@ func (t *test) ends(how func(c *client), orderly bool) {
 var hostileChecks = []Check{
 	{Name: "hostile-garbage", Judges: "1,000 mutated frames: no crash, no hang", run: func(t *test) { t.garbage() }},
 	{Name: "hostile-no-frame", Judges: "bytes that are no frame end the connection", run: func(t *test) {
-		t.survives(func(w *framesWire) error {
+		t.survives(func(w *framesWire, handle uint32) error {
 			return w.bytes([]byte("GET / HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n"))
 		})
 	}},
 	{Name: "hostile-huge", Judges: "a frame that declares 2^62 bytes takes no memory and ends the connection", run: func(t *test) {
-		t.survives(func(w *framesWire) error {
-			prefix := prefixOf(protocol.Eval)
+		t.survives(func(w *framesWire, handle uint32) error {
+			prefix := prefixOf(protocol.Eval, handle)
 			put64(prefix, 24, 1<<62)
 			return w.bytes(prefix)
 		})
 	}},
 	{Name: "hostile-cut", Judges: "a frame that is cut off ends the connection", run: func(t *test) {
-		t.survives(func(w *framesWire) error {
-			prefix := prefixOf(protocol.Eval)
+		t.survives(func(w *framesWire, handle uint32) error {
+			prefix := prefixOf(protocol.Eval, handle)
 			put64(prefix, 24, 4096)
 			if err := w.bytes(prefix); err != nil {
 				return err
@@ -136,16 +136,16 @@ var hostileChecks = []Check{
 		})
 	}},
 	{Name: "hostile-header", Judges: "a header that is no JSON ends in an error, or ends the connection", run: func(t *test) {
-		t.survives(func(w *framesWire) error {
+		t.survives(func(w *framesWire, handle uint32) error {
 			return w.send(&protocol.Frame{Kind: protocol.OpenFrame, Sequence: 1, Model: 1, Header: []byte("\xff{[")})
 		})
 	}},
 	{Name: "hostile-kind", Judges: "a frame of a kind that the host never sends ends in an error, or ends the connection", run: func(t *test) {
-		t.survives(func(w *framesWire) error { return w.send(&protocol.Frame{Kind: protocol.Hello, Sequence: 1}) })
+		t.survives(func(w *framesWire, handle uint32) error { return w.send(&protocol.Frame{Kind: protocol.Hello, Sequence: 1}) })
 	}},
 	{Name: "hostile-shape", Judges: "a tensor whose size overflows ends in an error, or ends the connection", run: func(t *test) {
-		t.survives(func(w *framesWire) error {
-			prefix := prefixOf(protocol.Eval)
+		t.survives(func(w *framesWire, handle uint32) error {
+			prefix := prefixOf(protocol.Eval, handle)
 			prefix[5] = 1
 			entry := make([]byte, protocol.EntrySize)
 			copy(entry, "x")
@@ -156,13 +156,14 @@ var hostileChecks = []Check{
 		})
 	}},
 	{Name: "hostile-region", Judges: "a tensor in shared memory that was never sent ends in an error, or ends the connection", run: func(t *test) {
-		t.survives(func(w *framesWire) error {
-			prefix := prefixOf(protocol.Eval)
+		t.survives(func(w *framesWire, handle uint32) error {
+			prefix := prefixOf(protocol.Eval, handle)
 			prefix[5] = 1
 			entry := make([]byte, protocol.EntrySize)
 			copy(entry, "x")
 			entry[16], entry[17], entry[18] = byte(protocol.Float64), 2, 1
 			entry[20] = 77
+			prefix[6] = byte(wantOf(&t.c.info.Models[0]))
 			put64(entry, 32, 2)
 			put64(entry, 40, 2)
 			return w.bytes(append(prefix, entry...))
@@ -170,23 +171,26 @@ var hostileChecks = []Check{
 	}},
 }
 
-// prefixOf is the prefix of a frame of a kind, with nothing behind it.
-func prefixOf(kind protocol.Kind) []byte {
+// prefixOf is the prefix of a frame of a kind for a model, with nothing behind it.
+func prefixOf(kind protocol.Kind, handle uint32) []byte {
 	prefix := make([]byte, protocol.PrefixSize)
 	copy(prefix, "INF1")
 	prefix[4] = byte(kind)
-	put64(prefix, 8, 1)
+	put64(prefix, 8, 2)
+	binary.LittleEndian.PutUint32(prefix[16:], handle)
 	return prefix
 }
 
 // survives sends something to a plug-in of its own and wants it to answer, or to end, and not by a crash.
-func (t *test) survives(attack func(w *framesWire) error) {
+func (t *test) survives(attack func(w *framesWire, handle uint32) error) {
 	t.frames()
 	c, err := t.suite.start(t.ctx)
 	t.must(err)
 	defer c.end()
+	_, handle, err := c.open(t.c.info.Models[0].Name, t.plugin.Config)
+	t.must(err)
 	before := residentBytes(c.raw.Process())
-	t.must(attack(c.wire.(*framesWire)))
+	t.must(attack(c.wire.(*framesWire), handle))
 	_, err = c.wire.receive(stopLimit)
 	if err == nil {
 		t.note = "an answer"
