@@ -53,8 +53,8 @@ type budget struct {
 // In a few minutes already a network of 743,041 parameters learns as much in the same time as one of 566,145 that is half as wide where
 // the image is large; what takes longer has use for one that is wider still.
 var (
-	halfHour = budget{"as good as half an hour on two cores makes them", []int{32, 48, 64}, []int{1, 2, 4}, 8_000}
-	twoHours = budget{"as good as two hours on two cores make them", []int{32, 64, 64}, []int{1, 2, 4}, 25_000}
+	halfHour = budget{"as good as half an hour on two cores makes them", []int{32, 48, 64}, []int{1, 2, 4}, 16_000}
+	twoHours = budget{"as good as two hours on two cores make them", []int{32, 64, 64}, []int{1, 2, 4}, 50_000}
 )
 
 // images is a conditional residual U-Net, preconditioned for pixels of a mean and a standard deviation.
@@ -68,9 +68,9 @@ func images(name, images, what string, b budget, mean, sd float64, classes []str
 			Objective: Denoising(score.EDM(sd)),
 			// The law of Karras et al. (2022), whose data have a standard deviation of 1/2.
 			Levels: score.LogNormal{Mean: -1.2 + backends.Log(2*sd), SD: 1.2},
-			Steps:  b.steps, Batch: 64, Group: 8,
+			Steps:  b.steps, Batch: 32, Group: 4,
 			Adam: Adam{Beta2: 0.99},
-			Rate: Rate{Peak: 2e-3, WarmUp: 200, Decay: Linear, From: 0.6},
+			Rate: Rate{Peak: 1.5e-3, WarmUp: 400, Decay: Linear, From: 0.6},
 			Clip: 1, EMA: 0.999, DropGiven: 0.1,
 			Shape: []int{imageSide, imageSide}, Range: []float64{0, 1}, Classes: classes,
 			Drawing: &score.Drawing{Sampler: "heun", High: 60 * sd, Low: 0.004 * sd, Steps: 18},
