@@ -141,7 +141,9 @@ var hostileChecks = []Check{
 		})
 	}},
 	{Name: "hostile-kind", Judges: "a frame of a kind that the host never sends ends in an error, or ends the connection", run: func(t *test) {
-		t.survives(func(w *framesWire, handle uint32) error { return w.send(&protocol.Frame{Kind: protocol.Hello, Sequence: 1}) })
+		t.survives(func(w *framesWire, handle uint32) error {
+			return w.send(&protocol.Frame{Kind: protocol.Hello, Sequence: 1})
+		})
 	}},
 	{Name: "hostile-shape", Judges: "a tensor whose size overflows ends in an error, or ends the connection", run: func(t *test) {
 		t.survives(func(w *framesWire, handle uint32) error {
