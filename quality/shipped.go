@@ -9,12 +9,14 @@ import (
 var (
 	//go:embed digits.safetensors
 	digits []byte
+	//go:embed fashion.safetensors
+	fashion []byte
 )
 
 var shipped = []struct {
 	name string
 	file *[]byte
-}{{"digits", &digits}}
+}{{"digits", &digits}, {"fashion", &fashion}}
 
 // Shipped are the names of the classifiers that come with this module.
 func Shipped() []string {

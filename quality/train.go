@@ -41,7 +41,7 @@ func (l *Labelled) check() error {
 
 // Training is how a classifier is trained. Zeros stand for the values that are named.
 type Training struct {
-	Epochs  int     // passes over the images; 30
+	Epochs  int     // passes over the images; 40
 	Batch   int     // 64
 	Rate    float64 // of Adam, highest; 2e-3
 	Shift   int     // images are moved by up to as many pixels, anew each time; 2
@@ -86,7 +86,7 @@ func Train(ctx context.Context, data *Labelled, t Training) (*Classifier, error)
 		return nil, err
 	}
 	if t.Epochs == 0 {
-		t.Epochs = 30
+		t.Epochs = 40
 	}
 	if t.Batch == 0 {
 		t.Batch = min(64, data.count())

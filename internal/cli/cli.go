@@ -178,7 +178,7 @@ func execute(ctx context.Context, s *streams, args []string) error {
 	root.SetArgs(args)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
-	root.AddCommand(sampleCommand(s), trainCommand(s), plotCommand(s), summaryCommand(s), rerunCommand(s), listCommand(s), doctorCommand(s), pluginCommand(s), versionCommand(s))
+	root.AddCommand(sampleCommand(s), trainCommand(s), plotCommand(s), summaryCommand(s), evalCommand(s), rerunCommand(s), listCommand(s), doctorCommand(s), pluginCommand(s), versionCommand(s))
 	root.CompletionOptions.HiddenDefaultCmd = false
 	err := root.ExecuteContext(ctx)
 	var caught *signalError

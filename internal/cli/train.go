@@ -50,6 +50,7 @@ func trainCommand(s *streams) *cobra.Command {
 	for _, r := range train.Recipes() {
 		recipes = append(recipes, r.Name)
 	}
+	recipes = append(recipes, recipeClassifier)
 	c := &cobra.Command{
 		Use:   "train",
 		Short: "Learn the score of a law from draws of it",
@@ -66,6 +67,9 @@ func trainCommand(s *streams) *cobra.Command {
   infer train --data draws.npz -o model.safetensors --resume`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if t.recipe == recipeClassifier {
+				return t.trainClassifier(c, s)
+			}
 			if err := t.complete(c); err != nil {
 				return err
 			}
@@ -254,7 +258,7 @@ func (t *training) follow(changed func(string) bool) error {
 		}
 		return nil
 	}
-	return oneOf("recipe", t.recipe, known)
+	return oneOf("recipe", t.recipe, append(known, recipeClassifier))
 }
 
 // read makes or reads what is to be learned.

@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/scorefield/infer/draws"
+	"github.com/scorefield/infer/lanes"
+)
+
+// realSet writes a folder of 120 training and 40 test images of blurred bars, with labels.
+func realSet(t *testing.T) string {
+	t.Helper()
+	folder := t.TempDir()
+	for part, count := range map[string]int{"train": 120, "t10k": 40} {
+		images := binary.BigEndian.AppendUint32(nil, 0x803)
+		labels := binary.BigEndian.AppendUint32(nil, 0x801)
+		for _, n := range []int{count, 28, 28} {
+			images = binary.BigEndian.AppendUint32(images, uint32(n))
+		}
+		labels = binary.BigEndian.AppendUint32(labels, uint32(count))
+		for i := range count {
+			labels = append(labels, byte(i%10))
+			phase := float64(i)*0.37 + float64(len(part))
+			for y := range 28 {
+				for x := range 28 {
+					d := float64(x) - 14 - 6*math.Sin(float64(y)/5+phase)
+					images = append(images, byte(255*math.Exp(-d*d/4)))
+				}
+			}
+		}
+		for name, content := range map[string][]byte{"images-idx3-ubyte": images, "labels-idx1-ubyte": labels} {
+			if err := os.WriteFile(filepath.Join(folder, part+"-"+name), content, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return folder
+}
+
+// noiseDraws writes draws that are gray with a little structure.
+func noiseDraws(t *testing.T, count, dim int) string {
+	t.Helper()
+	x := lanes.New(count, dim)
+	for j := range dim {
+		for i := range count {
+			x.Row(j)[i] = 0.5 + 0.7*math.Sin(float64(i*dim+j)*12.9898) // beyond 0 and 1, as draws are
+		}
+	}
+	path := filepath.Join(t.TempDir(), "draws.npz")
+	if err := draws.Write(path, draws.Table{Points: x}); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Fewer images than features: every figure is finite, and the floor and the number stand beside it.
+func TestFiguresOfFewImagesHaveAFloor(t *testing.T) {
+	folder := realSet(t)
+	r := infer(t, "eval", noiseDraws(t, 50, 784), "--data", folder, "--classifier", "digits", "--json")
+	if r.code != 0 {
+		t.Fatalf("exit %d: %s", r.code, r.err)
+	}
+	var out struct {
+		Count, Draws, Training int
+		FID                    float64 `json:"fid"`
+		KID                    float64 `json:"kid"`
+		Noise                  float64 `json:"noise_sigma"`
+		Real                   struct {
+			FID    float64 `json:"fid"`
+			KID    float64 `json:"kid"`
+			Recall float64 `json:"recall"`
+		} `json:"real"`
+	}
+	if err := json.Unmarshal([]byte(r.out), &out); err != nil {
+		t.Fatal(err)
+	}
+	if out.Count != 40 || out.Draws != 50 || out.Training != 120 {
+		t.Errorf("%d of %d draws against %d images", out.Count, out.Draws, out.Training)
+	}
+	for _, v := range []float64{out.FID, out.KID, out.Noise, out.Real.FID, out.Real.KID, out.Real.Recall} {
+		if v-v != 0 {
+			t.Errorf("a figure is %v", v)
+		}
+	}
+	if !(out.FID > 10*out.Real.FID && out.Real.FID > 0) || out.Noise == 0 {
+		t.Errorf("noise has FID %v, real images %v, as noise of %v", out.FID, out.Real.FID, out.Noise)
+	}
+	// The same in words.
+	r = infer(t, "eval", noiseDraws(t, 50, 784), "--data", folder, "--classifier", "digits")
+	for _, word := range []string{"40 of 50 draws", "120 training images", "times the floor", "FID", "KID", "precision", "recall", "confidence"} {
+		if !strings.Contains(r.out, word) {
+			t.Errorf("%q is not said: %s", word, r.out)
+		}
+	}
+}
+
+func TestEvalRefusesWhatItCannotJudge(t *testing.T) {
+	folder := realSet(t)
+	for _, c := range []struct {
+		name string
+		args []string
+		code int
+		word string
+	}{
+		{"no data", []string{noiseDraws(t, 30, 784)}, exitUsage, "--data"},
+		{"too few", []string{noiseDraws(t, 10, 784), "--data", folder, "--classifier", "digits"}, exitUsage, "20"},
+		{"other size", []string{noiseDraws(t, 30, 100), "--data", folder, "--classifier", "digits"}, exitData, "28 x 28"},
+		{"unknown images", []string{noiseDraws(t, 30, 784), "--data", folder}, exitUsage, "--recipe classifier"},
+		{"no such ruler", []string{noiseDraws(t, 30, 784), "--data", folder, "--classifier", "none.safetensors"}, exitData, "none.safetensors"},
+		{"no such draws", []string{"none.npz", "--data", folder}, exitData, "no such file"},
+		{"no such folder", []string{noiseDraws(t, 30, 784), "--data", "nowhere"}, exitData, "nowhere"},
+	} {
+		r := infer(t, append([]string{"eval"}, c.args...)...)
+		if r.code != c.code || !strings.Contains(r.err, c.word) {
+			t.Errorf("%s: exit %d, want %d, with %q: %s", c.name, r.code, c.code, c.word, r.err)
+		}
+	}
+}
