@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/scorefield/infer/plugins/installed"
+	"github.com/scorefield/infer/plugins/protocol"
+	"github.com/scorefield/infer/plugins/python"
 )
 
 // pluginError gives an error the exit code of plug-ins.
@@ -40,7 +42,7 @@ func findPlugin(folder, name string) (installed.Plugin, error) {
 	if err != nil {
 		return installed.Plugin{}, err
 	}
-	if err := installed.CheckName(name); err != nil {
+	if err := protocol.CheckName(name); err != nil {
 		return installed.Plugin{}, usage("%w", err)
 	}
 	p, err := installed.Find(list, name)
@@ -122,7 +124,7 @@ func listPlugins(list []string) []pluginListed {
 
 // pluginsFor are the installed plug-ins that stand in a table of infer list, where their names are used.
 func pluginsFor(table string) []listed {
-	kind := map[string]string{"densities": installed.KindDensity, "models": installed.KindScore}[table]
+	kind := map[string]string{"densities": protocol.KindDensity, "models": protocol.KindScore}[table]
 	places, err := installed.Folders("")
 	if kind == "" || err != nil {
 		return nil
@@ -194,7 +196,7 @@ func pluginInstall(s *streams, folder *string) *cobra.Command {
 			if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 				return data(fmt.Errorf("%s: there is no such folder or file", path))
 			}
-			source := installed.Source{Path: path, Allow: func(m installed.Manifest) error { return checkFree(m.Name) }}
+			source := installed.Source{Path: path, Lend: python.SDK(), Allow: func(m installed.Manifest) error { return checkFree(m.Name) }}
 			if wrapped, done, err := programSource(c.Context(), path); err != nil {
 				return pluginError(fmt.Errorf("%s is not installed: %w", path, err))
 			} else if wrapped != "" {
@@ -220,7 +222,7 @@ func pluginInstall(s *streams, folder *string) *cobra.Command {
 
 // usageOf is how sample is told to use a plug-in.
 func usageOf(p installed.Plugin) string {
-	if slices.Contains(p.Kinds, installed.KindDensity) {
+	if slices.Contains(p.Kinds, protocol.KindDensity) {
 		return "--density " + p.Name
 	}
 	return "--model " + p.Name

@@ -325,10 +325,10 @@ func TestPluginNames(t *testing.T) {
 		code  int
 	}{
 		{[]string{"plugin", "new", "python", "donut"}, "built-in density", exitUsage},
-		{[]string{"plugin", "new", "python", "../evil"}, "lower-case", exitUsage},
+		{[]string{"plugin", "new", "python", "../evil"}, "characters a-z", exitUsage},
 		{[]string{"plugin", "new", "pyhton", "x"}, `did you mean "python"?`, exitUsage},
 		{[]string{"plugin", "new", "python"}, "a name", exitUsage},
-		{[]string{"plugin", "info", "../evil"}, "lower-case", exitUsage},
+		{[]string{"plugin", "info", "../evil"}, "characters a-z", exitUsage},
 		{[]string{"plugin", "info", "none"}, "there is no plug-in", exitUsage},
 		{[]string{"plugin", "instal", "x"}, `did you mean "install"?`, exitUsage},
 		{[]string{"plugin", "install", "none"}, "no such folder or file", exitData},
@@ -337,7 +337,7 @@ func TestPluginNames(t *testing.T) {
 		{[]string{"plugin", "lock", "--update", "none"}, "there is no plug-in", exitUsage},
 		{[]string{"plugin", "remove", "none"}, "there is no plug-in", exitUsage},
 		{[]string{"plugin", "logs", "none"}, "there is no log", exitPlugin},
-		{[]string{"plugin", "logs", "../../etc/passwd"}, "lower-case", exitUsage},
+		{[]string{"plugin", "logs", "../../etc/passwd"}, "characters a-z", exitUsage},
 		{[]string{"plugin", "test", "x", "--plugin-dev", "."}, "not both", exitUsage},
 	} {
 		if r := infer(t, c.args...); r.code != c.code || !strings.Contains(r.err, c.words) {

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/scorefield/infer/plugins/installed"
+	"github.com/scorefield/infer/plugins/protocol"
 )
 
 // What is kept of a plug-in's log: bytes of one run, and of the file before it is set aside as the previous one.
@@ -100,7 +101,7 @@ func pluginLogs(s *streams, _ *string) *cobra.Command {
 		Example: "  infer plugin logs my-score",
 		Args:    pluginName,
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := installed.CheckName(args[0]); err != nil {
+			if err := protocol.CheckName(args[0]); err != nil {
 				return usage("%w", err)
 			}
 			if lines < 1 {

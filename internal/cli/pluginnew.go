@@ -15,7 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/scorefield/infer/plugins/installed"
+	"github.com/scorefield/infer/plugins/protocol"
 	"github.com/scorefield/infer/plugins/python"
 )
 
@@ -50,7 +50,7 @@ func pluginNew(s *streams) *cobra.Command {
 			if len(args) != 2 {
 				return usage("%s needs a language, python or go, and a name", c.CommandPath())
 			}
-			if err := installed.CheckName(args[1]); err != nil {
+			if err := protocol.CheckName(args[1]); err != nil {
 				return usage("%w", err)
 			}
 			if err := checkFree(args[1]); err != nil {

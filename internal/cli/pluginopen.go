@@ -115,7 +115,7 @@ func devProgram(path string) (*program, error) {
 	if err != nil {
 		return nil, data(err)
 	}
-	d := &program{dev: path}
+	d := &program{dev: absolute}
 	if info.IsDir() {
 		m, err := installed.ReadManifest(absolute)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -238,11 +238,12 @@ func (d *program) open(ctx context.Context, s *streams, timeout time.Duration) (
 		}
 		return nil, d.failed(ctx, err)
 	}
-	if d.dev != "" && d.sums == nil {
-		if folder, err := os.Stat(d.dev); err == nil && !folder.IsDir() {
-			d.sums, _ = installed.Sums(d.options.Dir, installed.Manifest{Files: d.manifest.Files})
-		} else {
-			d.sums, _ = installed.Sums(d.options.Dir, d.manifest)
+	if d.dev != "" {
+		if d.sums, err = installed.Present(d.options.Dir, d.manifest); err != nil {
+			run.Close()
+			log.Close()
+			d.cleanUp()
+			return nil, pluginError(err)
 		}
 	}
 	return &opened{Plugin: run, name: d.manifest.Name, manifest: d.manifest, sums: d.sums, log: log, began: began, ready: time.Since(began), dev: d.dev, extra: d.extra}, nil

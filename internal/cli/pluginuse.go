@@ -44,7 +44,7 @@ func (s *settings) usesPlugin() bool {
 		return true
 	}
 	name, _, _ := strings.Cut(s.Density+s.Model, "/")
-	if s.LogP != "" || installed.CheckName(name) != nil || checkFree(name) != nil {
+	if s.LogP != "" || protocol.CheckName(name) != nil || checkFree(name) != nil {
 		return false
 	}
 	list, err := installed.Folders(s.plugins.dir)
@@ -60,6 +60,9 @@ func (s *settings) usesPlugin() bool {
 func aimAt(ctx context.Context, s *streams, set *settings) (goal, error) {
 	if set.usesPlugin() {
 		return aimAtPlugin(ctx, s, set)
+	}
+	if set.plugins.config != "" || set.plugins.timeout != 0 {
+		return goal{}, usage("--plugin-config and --plugin-timeout belong to a plug-in, and the target is none")
 	}
 	if set.Density != "" && !slices.Contains(names(listDensities()), set.Density) {
 		known := names(listDensities())
@@ -84,6 +87,9 @@ func aimAtPlugin(ctx context.Context, s *streams, set *settings) (g goal, err er
 	name, model, _ := strings.Cut(whole, "/")
 	if set.plugins.dev != "" && whole != "" && checkFree(name) != nil {
 		return goal{}, usage("%s %s is built in, and --plugin-dev names another target: leave one out", flag, name)
+	}
+	if set.plugins.timeout < 0 {
+		return goal{}, usage("--plugin-timeout %v: a positive duration is wanted", set.plugins.timeout)
 	}
 	if set.Plugin != nil && set.Plugin.Dev != "" && set.plugins.dev == "" {
 		set.plugins.dev = set.Plugin.Dev

@@ -185,6 +185,9 @@ func (p *fake) answer(f *protocol.Frame) {
 		}
 		return
 	case protocol.Ping:
+		if p.fault == "stop-and-go" {
+			time.Sleep(100 * time.Millisecond) // the signal that ends it is on its way
+		}
 		if p.fault == "ping" {
 			return
 		}

@@ -169,6 +169,28 @@ func Sums(folder string, m Manifest) (map[string]string, error) {
 	return sums, nil
 }
 
+// Present hashes those files of a plug-in that are in a folder, by path, the manifest among them. Those that are missing are left
+// out: nobody has installed them yet.
+func Present(folder string, m Manifest) (map[string]string, error) {
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	sums := map[string]string{}
+	for _, name := range m.Paths() {
+		sum, err := copyFile(root, name, nil)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		sums[name] = sum
+	}
+	return sums, nil
+}
+
 // ReadManifest reads the manifest in a folder. The error is fs.ErrNotExist where there is none.
 func ReadManifest(folder string) (Manifest, error) {
 	root, err := os.OpenRoot(folder)

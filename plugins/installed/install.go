@@ -1,6 +1,7 @@
 package installed
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -8,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/scorefield/infer/plugins/protocol"
 )
 
 // Names, in a plug-in folder, of what is not complete yet and of what is about to go.
@@ -21,6 +24,8 @@ type Source struct {
 	Path string
 	// Origin is what the lock file calls the source; empty means Path.
 	Origin string
+	// Lend has files that a folder may lack, by path: those of an SDK.
+	Lend map[string][]byte
 	// Allow is asked about the manifest before anything is copied, and may refuse it. It may be nil.
 	Allow func(m Manifest) error
 }
@@ -183,6 +188,9 @@ func fromFolder(to *os.Root, source Source) (Manifest, map[string]string, error)
 		} else {
 			sums[name], err = copyFile(from, name, to)
 		}
+		if lent, ok := source.Lend[name]; ok && errors.Is(err, fs.ErrNotExist) {
+			sums[name], err = writeFile(to, name, bytes.NewReader(lent), false)
+		}
 		if errors.Is(err, fs.ErrNotExist) {
 			err = fmt.Errorf("%s is listed in %s, and not there", name, ManifestFile)
 			if m.Build != "" {
@@ -214,7 +222,7 @@ func runnable(to *os.Root, m Manifest) error {
 
 // Remove removes a plug-in from its folder and from the lock file.
 func Remove(p Plugin) error {
-	if err := CheckName(p.Name); err != nil {
+	if err := protocol.CheckName(p.Name); err != nil {
 		return err
 	}
 	done, err := hold(p.Place)

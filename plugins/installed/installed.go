@@ -25,28 +25,11 @@ import (
 	"strings"
 
 	"github.com/scorefield/infer/internal/spelling"
+	"github.com/scorefield/infer/plugins/protocol"
 )
 
 // Variable is the environment variable that lists plug-in folders, as PATH lists folders of programs.
 const Variable = "INFER_PLUGIN_PATH"
-
-// CheckName says what is wrong with the name of a plug-in. A name matches ^[a-z0-9][a-z0-9-]{0,63}$.
-func CheckName(name string) error {
-	switch {
-	case name == "":
-		return errors.New("the name of a plug-in is empty")
-	case len(name) > 64:
-		return fmt.Errorf("the plug-in's name %.20q... has %d letters: at most 64", name, len(name))
-	case name[0] == '-':
-		return fmt.Errorf("the plug-in's name %q begins with a hyphen: a letter or a digit comes first", name)
-	}
-	for _, r := range name {
-		if !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-') {
-			return fmt.Errorf("the plug-in's name %q has %q: a name has lower-case letters, digits and hyphens", name, r)
-		}
-	}
-	return nil
-}
 
 // Folders lists the folders in which plug-ins are looked for, in order: one that was asked for, unless it is "", those of
 // INFER_PLUGIN_PATH, and infer/plugins in the data folder of the user (XDG). Each is absolute; they need not exist. The first
@@ -127,7 +110,7 @@ func (e *UnknownError) Error() string {
 
 // Find returns the plug-in of a name from the first of the places that has it, or an *[UnknownError].
 func Find(places []string, name string) (Plugin, error) {
-	if err := CheckName(name); err != nil {
+	if err := protocol.CheckName(name); err != nil {
 		return Plugin{}, err
 	}
 	for _, place := range places {
@@ -162,7 +145,7 @@ func List(places []string) []Listed {
 		}
 		for _, e := range entries {
 			name := e.Name()
-			if CheckName(name) != nil || slices.ContainsFunc(list, func(l Listed) bool { return l.Name == name }) {
+			if protocol.CheckName(name) != nil || slices.ContainsFunc(list, func(l Listed) bool { return l.Name == name }) {
 				continue
 			}
 			p, err := read(place, name)

@@ -14,6 +14,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"github.com/scorefield/infer/internal/spelling"
+	"github.com/scorefield/infer/plugins/protocol"
 )
 
 const (
@@ -27,12 +28,8 @@ const (
 	mostFiles       = 1024
 )
 
-// Kinds of model that a plug-in may hold, and transports by which it is spoken to.
+// Transports by which a plug-in is spoken to.
 const (
-	KindDensity   = "density"
-	KindScore     = "score"
-	KindSimulator = "simulator"
-
 	TransportGRPC   = "grpc"
 	TransportFrames = "frames"
 )
@@ -158,7 +155,7 @@ func ParseManifest(text []byte) (Manifest, error) {
 }
 
 func (m Manifest) check() error {
-	if err := CheckName(m.Name); err != nil {
+	if err := protocol.CheckName(m.Name); err != nil {
 		return err
 	}
 	if err := plainText("version", m.Version, 64); err != nil {
@@ -178,7 +175,7 @@ func (m Manifest) check() error {
 		return errors.New("kinds is empty: name one or more of density, score, simulator")
 	}
 	for i, kind := range m.Kinds {
-		if err := oneOf("kinds", kind, KindDensity, KindScore, KindSimulator); err != nil {
+		if err := oneOf("kinds", kind, protocol.KindDensity, protocol.KindScore, protocol.KindSimulator); err != nil {
 			return err
 		}
 		if slices.Contains(m.Kinds[:i], kind) {

@@ -59,7 +59,7 @@ var Rooms = []Room{
 	{Path: "quality", Floor: 6, Promise: Rounded, Modules: []string{gonum}},
 	{Path: "plugins", Floor: 6, Promise: Rounded, Modules: []string{"google.golang.org/grpc", "google.golang.org/protobuf", "github.com/hashicorp/go-plugin", "github.com/hashicorp/go-hclog", "golang.org/x/sys"}},
 	{Path: "plugins/bridgestan", Floor: 6, Promise: Rounded, Modules: []string{"github.com/ebitengine/purego"}},
-	{Path: "plugins/installed", Floor: 6, Promise: Rounded, Modules: []string{"github.com/BurntSushi/toml"}},
+	{Path: "plugins/installed", Floor: 6, Level: true, Promise: Rounded, Modules: []string{"github.com/BurntSushi/toml"}},
 	{Path: "internal/cli", Floor: 7, Level: true, Modules: []string{
 		cpuid, gonum, "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/vbauerster/mpb/v8", "golang.org/x/term",
 	}},
