@@ -38,7 +38,7 @@ func init() {
 func trials(t testing.TB) int {
 	n, err := strconv.Atoi(os.Getenv("INFER_CHAOS"))
 	if err != nil || n < 1 {
-		return 3
+		return 2
 	}
 	t.Logf("%d trials", n)
 	return n
@@ -69,10 +69,16 @@ func firstLife() bool {
 // faults are what a plug-in does instead of, or before, its third answer. They get the socket of a plug-in that speaks frames, nil by
 // the SDK. An answer follows if they return.
 var faults = map[string]func(conn *net.UnixConn, f *protocol.Frame){
-	"kill -9": func(*net.UnixConn, *protocol.Frame) { syscall.Kill(os.Getpid(), syscall.SIGKILL) },
-	"stop":    func(*net.UnixConn, *protocol.Frame) { syscall.Kill(os.Getpid(), syscall.SIGSTOP) },
-	"exit 0":  func(*net.UnixConn, *protocol.Frame) { os.Exit(0) },
-	"deaf":    func(*net.UnixConn, *protocol.Frame) { select {} },
+	"kill -9": func(*net.UnixConn, *protocol.Frame) {
+		syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		time.Sleep(time.Minute) // the same
+	},
+	"stop": func(*net.UnixConn, *protocol.Frame) {
+		syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		time.Sleep(time.Minute) // other threads may have to stop first
+	},
+	"exit 0": func(*net.UnixConn, *protocol.Frame) { os.Exit(0) },
+	"deaf":   func(*net.UnixConn, *protocol.Frame) { select {} },
 	"children": func(*net.UnixConn, *protocol.Frame) {
 		for range 3 {
 			child := exec.Command("/bin/sh", "-c", "trap '' TERM HUP INT; sleep 3600 & wait")
@@ -83,9 +89,9 @@ var faults = map[string]func(conn *net.UnixConn, f *protocol.Frame){
 		syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	},
 	"log": func(*net.UnixConn, *protocol.Frame) {
-		line := []byte(strings.Repeat("flood ", 20) + "\n")
-		for range 100 << 20 / len(line) {
-			os.Stderr.Write(line)
+		lines := []byte(strings.Repeat(strings.Repeat("flood ", 20)+"\n", 500))
+		for range 100 << 20 / len(lines) {
+			os.Stderr.Write(lines)
 		}
 	},
 	"noise": func(*net.UnixConn, *protocol.Frame) {
@@ -345,7 +351,7 @@ func TestRunsGoOnWithTheSameBits(t *testing.T) {
 					options, mark := chaosOptions(t, how.mode+":"+name)
 					options.Transport = how.transport
 					if survives {
-						options.CallTimeout = 20 * time.Second
+						options.CallTimeout = time.Minute
 					} else if name == "stop" || name == "deaf" || name == "drip" {
 						options.CallTimeout = 300 * time.Millisecond
 					}
@@ -372,7 +378,7 @@ func TestRunsGoOnWithTheSameBits(t *testing.T) {
 						}
 					}
 					if restarts := p.Usage().Restarts; restarts != map[bool]int{true: 0, false: 1}[survives] {
-						t.Errorf("it was started again %d times", restarts)
+						t.Errorf("it was started again %d times, usage %+v, log %q", restarts, p.Usage(), p.LogTail())
 					}
 					if name == "log" {
 						if log := p.LogTail(); len(log) != 20 || !strings.HasPrefix(log[0], "flood flood") {

@@ -219,10 +219,23 @@ func (l *grpcLink) stream(handle uint32) (*ordered, error) {
 
 // stop asks go-plugin's controller to end. Its client is internal there.
 func (l *grpcLink) stop() {
-	ctx, cancel := context.WithTimeout(context.Background(), l.session.options.StopTimeout)
-	defer cancel()
-	_ = l.conn.Invoke(ctx, "/plugin.GRPCController/Shutdown", &emptypb.Empty{}, &emptypb.Empty{}) // who does not answer gets SIGTERM
+	go func() { // it ends with the answer, the time, or the connection
+		ctx, cancel := context.WithTimeout(context.Background(), l.session.options.StopTimeout)
+		defer cancel()
+		_ = l.conn.Invoke(ctx, "/plugin.GRPCController/Shutdown", &emptypb.Empty{}, &emptypb.Empty{}) // who does not answer gets SIGTERM
+	}()
 	_ = l.session.process.frames.CloseWrite()
+}
+
+func (l *grpcLink) busy() bool {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	for _, o := range l.streams {
+		if o.busy() {
+			return true
+		}
+	}
+	return false
 }
 
 func (l *grpcLink) shut() {

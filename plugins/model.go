@@ -31,7 +31,8 @@ type model struct {
 	lock sync.Mutex
 	in   atomic.Pointer[session] // where it is open
 
-	requests sync.Pool // of *request
+	requests sync.Pool     // of *request
+	inflight chan struct{} // holds a token a call that is under way
 }
 
 // open opens a model.
@@ -45,6 +46,7 @@ func (p *Plugin) open(ctx context.Context, name, kind string, config Config) (*m
 	if err := p.try(ctx, m.openIn); err != nil {
 		return nil, err
 	}
+	m.inflight = make(chan struct{}, m.as.MaxInflight)
 	if !m.as.Is(kind) {
 		return nil, fmt.Errorf("plug-in %s: model %s is no %s once it is opened", p.options.Name, name, kind)
 	}
@@ -152,6 +154,12 @@ func (m *model) evaluate(ctx context.Context, want protocol.Want, x *lanes.Block
 }
 
 func (m *model) ask(ctx context.Context, r *request) error {
+	select {
+	case m.inflight <- struct{}{}:
+		defer func() { <-m.inflight }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	u := &m.plugin.usage
 	u.begin()
 	defer func() { u.end(r.count, r.compute) }()

@@ -158,6 +158,15 @@ func isAnswer(err error) bool {
 	return errors.As(err, &answer)
 }
 
+// busy says whether a reply is still to come.
+func (l *ordered) busy() bool { return l.front() != nil }
+
+// isLate says whether an error is the plug-in's answer that its time was over.
+func isLate(err error) bool {
+	var answer *protocol.Error
+	return errors.As(err, &answer) && answer.Code == protocol.Deadline
+}
+
 // borrow takes a free slot.
 func (l *ordered) borrow(ctx context.Context) (*slot, error) {
 	select {
@@ -188,7 +197,7 @@ func (l *ordered) ask(ctx context.Context, s *slot, memory *protocol.Memory) (le
 	for {
 		select {
 		case err := <-s.answer:
-			if late && err != nil {
+			if err != nil && (late || isLate(err)) {
 				err = errTooSlow
 			}
 			return false, err

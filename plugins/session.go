@@ -27,6 +27,8 @@ type link interface {
 	open(ctx context.Context, o *protocol.Open) (*protocol.Model, error)
 	evaluate(ctx context.Context, r *request) error
 	ping(ctx context.Context) error
+	// busy says whether the plug-in still works at something that was asked.
+	busy() bool
 	// stop asks the plug-in to end and does not wait for it.
 	stop()
 	// shut ends the link: calls under way fail, memory and sockets are given back. It may be called twice.
@@ -36,11 +38,18 @@ type link interface {
 // errTooSlow is a call that the plug-in gave up when it was asked to, after its time.
 var errTooSlow = errors.New("too slow")
 
+// impatience is how long a plug-in that is at work when it has to end may take: a run was interrupted, and somebody waits.
+const impatience = 300 * time.Millisecond
+
 // end asks the plug-in to end, and ends it.
 func (s *session) end() {
 	s.ending.Do(func() {
+		patience := s.options.StopTimeout
+		if s.link.busy() {
+			patience = min(patience, impatience)
+		}
 		s.control.stop()
-		if !s.process.within(s.options.StopTimeout) {
+		if !s.process.within(patience) {
 			s.process.terminate(s.options.StopTimeout)
 		}
 		s.shut()

@@ -404,3 +404,33 @@ func TestASDKWithoutAHostSaysSo(t *testing.T) {
 		t.Errorf("%v: %s", err, output)
 	}
 }
+
+// TestAnInterruptedRunEndsAtOnce closes a plug-in that is at a call which nobody waits for any more, and does not heed that.
+func TestAnInterruptedRunEndsAtOnce(t *testing.T) {
+	for _, transport := range transports {
+		options, mark := chaosOptions(t, "sdk:deaf")
+		options.Transport, options.CallTimeout, options.StopTimeout = transport, time.Minute, 5*time.Second
+		before := countResources(t)
+		p := open(t, options)
+		d := differentiable(t, p, "donut")
+		grad := lanes.New(3, 2)
+		var err error
+		for range 3 {
+			ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+			err = d.LogProbGrad(ctx, nil, grad, lanes.New(3, 2))
+			cancel()
+		}
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+		started := time.Now()
+		p.Close()
+		if took := time.Since(started); took > 2*time.Second {
+			t.Errorf("%s: it took %v to end", transport, took)
+		}
+		nothingLeft(t, mark, before)
+		if err := d.LogProb(context.Background(), make([]float64, 3), lanes.New(3, 2)); err == nil || !strings.Contains(err.Error(), "it was closed") {
+			t.Errorf("then %v", err)
+		}
+	}
+}

@@ -35,12 +35,18 @@ func (p *Plugin) try(ctx context.Context, ask func(context.Context, *session) er
 	}
 }
 
+// logPause is how much later than its answer the plug-in's log may arrive, with the trace of an exception.
+const logPause = 30 * time.Millisecond
+
 // judge says what an error of a session means for the caller; nil means that the session was broken, has been ended, and that
 // asking again may help.
 func (p *Plugin) judge(ctx context.Context, s *session, err error) error {
 	var answer *protocol.Error
 	switch {
 	case errors.As(err, &answer):
+		if answer.Code == protocol.Internal {
+			time.Sleep(logPause)
+		}
 		return &Error{Plugin: p.options.Name, Err: answer, Log: s.process.log.lines(), Model: true}
 	case err == errTooSlow:
 		return &Error{Plugin: p.options.Name, Err: deadlineError(p.options.CallTimeout), Log: s.process.log.lines(), Model: true}
@@ -103,6 +109,9 @@ func (p *Plugin) current(ctx context.Context) (*session, error) {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
+		if _, err := p.running(); err != nil {
+			return nil, err // it was closed meanwhile
+		}
 		s, err := start(ctx, &p.options)
 		if err == nil {
 			return p.adopt(s)
@@ -128,12 +137,15 @@ func (p *Plugin) adopt(s *session) (*session, error) {
 		return nil, p.giveUp(&Error{Plugin: p.options.Name, Err: fmt.Errorf("started again it says that it is %s %s, and was %s %s: it was exchanged while it ran", s.info.Name, s.info.Version, p.info.Name, p.info.Version)})
 	}
 	p.lock.Lock()
-	defer p.lock.Unlock()
-	if p.closed {
+	closed := p.closed
+	if !closed {
+		p.session = s
+	}
+	p.lock.Unlock()
+	if closed {
 		s.kill()
 		return nil, &Error{Plugin: p.options.Name, Err: errClosed}
 	}
-	p.session = s
 	return s, nil
 }
 
