@@ -16,6 +16,10 @@ func TestMessages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, name := range []string{"XDG_DATA_HOME", "XDG_STATE_HOME"} {
+		t.Setenv(name, "/nowhere") // what is installed here changes no message
+	}
+	t.Setenv("INFER_PLUGIN_PATH", "")
 	var now strings.Builder
 	count := 0
 	for _, entry := range strings.Split(strings.TrimSpace(string(text)), "\n\n") {

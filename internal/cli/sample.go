@@ -86,9 +86,9 @@ func sampleCommand(s *streams) *cobra.Command {
 	}
 	f := c.Flags()
 	f.SortFlags = false
-	f.StringVar(&set.Density, "density", "", "a built-in density: infer list densities")
+	f.StringVar(&set.Density, "density", "", "a density: a built-in one or a plug-in, infer list densities")
 	f.StringVar(&set.LogP, "logp", "", "log p of the point x as a formula, with --dim")
-	f.StringVar(&set.Model, "model", "", "a learned score: one that comes with infer (infer list models), or the file that infer train wrote")
+	f.StringVar(&set.Model, "model", "", "a score: one that comes with infer or a plug-in (infer list models), or the file that infer train wrote")
 	set.plugins.register(f)
 	f.IntVar(&set.Dim, "dim", 0, "number of coordinates of x; for a built-in density that has it in several")
 	f.StringArrayVar(&constants, "const", nil, "a constant of the formula, name=number; may be repeated")

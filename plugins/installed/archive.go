@@ -109,7 +109,7 @@ func entries(name string, visit func(h *tar.Header, content io.Reader) error) er
 			return fmt.Errorf("it unpacks to more than %d GiB or %d entries", longestArchive>>30, mostEntries)
 		}
 		if err != nil {
-			return fmt.Errorf("it is no folder and no tar archive: %w", err)
+			return fmt.Errorf("it is no folder and no tar archive: %s", strings.TrimPrefix(err.Error(), "archive/tar: "))
 		}
 		if err := visit(h, archive); err != nil {
 			if bounded.N <= 0 {
