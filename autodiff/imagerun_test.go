@@ -147,6 +147,40 @@ func TestBitsOfImagesDoNotDependOnTheOtherOutputs(t *testing.T) {
 	}
 }
 
+// TestBitsOfImagesDoNotDependOnThePiece works through one image at a time, and through some.
+func TestBitsOfImagesDoNotDependOnThePiece(t *testing.T) {
+	for _, l := range pictures() {
+		outputs, inputs, params := l.build(t, [3]int{4, 6, 16})
+		alone := mustCompileRows(t, outputs, inputs, params)
+		several := mustCompileRowsBy(t, 3, outputs, inputs, params)
+		r := rand.New(rand.NewPCG(5, 1))
+		const rows = 7
+		in, weights := numbers32(r, rows, inputs), numbers32(r, rows, params)
+		want, got := empty32(rows, outputs), empty32(rows, outputs)
+		alone.Run(rows, want, in, weights)
+		several.Run(rows, got, in, weights)
+		if alone.Piece() != 1 || several.Piece() != 3 {
+			t.Errorf("pieces of %d and %d, want 1 and 3", alone.Piece(), several.Piece())
+		}
+		sameBits(t, l.name, got, want)
+	}
+	for columns, want := range map[int]int{1000: 1, 1 << 18: 1, 900000: 4, 1500000: 2, 1 << 23: 1} {
+		if got := imagesFor(columns); got != want {
+			t.Errorf("%d numbers an image: %d at a time, want %d", columns, got, want)
+		}
+	}
+}
+
+// mustCompileRowsBy compiles a program that works through so many rows at a time.
+func mustCompileRowsBy(t testing.TB, piece int, outputs, inputs, params []Value) *RowProgram {
+	t.Helper()
+	g, ids, err := request{"compileRows", outputs, inputs, params}.check()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return compileRows(g, ids, inputs, params, piece)
+}
+
 func TestImagesAllocateNothing(t *testing.T) {
 	for _, l := range pictures() {
 		outputs, inputs, params := l.build(t, [3]int{4, 6, 16})

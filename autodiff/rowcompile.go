@@ -25,6 +25,12 @@ func CompileRows(outputs, inputs, params []Value) (*RowProgram, error) {
 			return nil, fmt.Errorf("compileRows: %v is each particle's own, but made of a sum over the particles: use a parameter's gradient in shared values only", Value{g, id})
 		}
 	}
+	return compileRows(g, ids, inputs, params, 0), nil
+}
+
+// compileRows makes a program of a sound request. It works through a number of rows at a time, or, if that is 0, as many as
+// stay in the cache.
+func compileRows(g *Graph, ids []int, inputs, params []Value, piece int) *RowProgram {
 	roots := make([]int, 0, len(inputs)+len(params)+len(ids))
 	for _, v := range append(append([]Value(nil), inputs...), params...) {
 		roots = append(roots, v.id)
@@ -32,11 +38,11 @@ func CompileRows(outputs, inputs, params []Value) (*RowProgram, error) {
 	h, fused := fuse(g, true, append(roots, ids...))
 	c := &rowCompiler{
 		Graph: h, places: map[int]rowPlace{}, matrices: map[int]rowPlace{}, homes: map[int]rowPlace{},
-		copies: map[copyKey]rowPlace{}, vectors: map[int]rowPlace{}, turned: map[int]rowPlace{}, p: &RowProgram{},
+		copies: map[copyKey]rowPlace{}, vectors: map[int]rowPlace{}, turned: map[int]rowPlace{}, p: &RowProgram{piece: piece},
 		images: map[int]rowImage{}, slots: map[int]rowSlot{}, lines: map[int]rowPlace{},
 	}
 	given := len(inputs)
-	return c.compile(fused[len(roots):], fused[:given], fused[given:len(roots)]), nil
+	return c.compile(fused[len(roots):], fused[:given], fused[given:len(roots)])
 }
 
 // rowBuffer is memory for the values of a piece that live and die together.

@@ -296,18 +296,18 @@ func (c *rowCompiler) elementwise(id int, n node) {
 		*operands[i] = c.operand(a, n.size, phase)
 		o := operands[i]
 		vectors = vectors || o.use == useRows
-		repeated = repeated || phase == phaseEach && o.use == useRows && o.stride == 0 || o.use == useNumbers && !c.pixels
+		repeated = repeated || phase == phaseEach && o.use == useRows && o.stride == 0 || o.use == useNumbers
 		padded = padded || o.use == useRows && o.array < 0 && o.stride == whole(n.size)
 	}
 	stride := n.size
-	if padded && phase == phaseEach && !c.pixels {
+	if padded && phase == phaseEach {
 		stride = whole(n.size)
 	}
 	if !vectors || n.op.arity() == 3 && in.a.use != useRows {
 		c.spreadFirst(&in, n, phase, stride)
 	}
 	switch {
-	case phase != phaseEach || c.pixels: // one row
+	case phase != phaseEach:
 	case repeated && n.size >= manyFeatures:
 		in.kind = rowByRow
 	default:

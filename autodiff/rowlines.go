@@ -70,11 +70,11 @@ func (c *rowCompiler) shrink(code []rowInstruction) {
 			b.stride, b.strip = in.n*in.strip(), true
 			for j := i; j <= b.last; j++ {
 				if code[j].dst.array == in.dst.array {
-					code[j].repeat = true
+					code[j].repeat, code[j].dst.stride = true, 0
 				}
 				for _, o := range code[j].operands() {
 					if o.use != useConstant && o.array == in.dst.array {
-						o.repeat = true
+						o.repeat, o.stride = true, 0
 					}
 				}
 			}

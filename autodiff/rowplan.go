@@ -25,10 +25,10 @@ func (c *rowCompiler) plan() {
 	if c.pixels {
 		c.shrink(code)
 		c.p.columns = c.placeBySize(code)
-		c.p.piece = 1
+		c.p.piece = cmp.Or(c.p.piece, imagesFor(c.p.columns))
 	} else {
 		c.p.columns = c.placeInOrder(code)
-		c.p.piece = pieceFor(c.p.columns)
+		c.p.piece = cmp.Or(c.p.piece, pieceFor(c.p.columns))
 	}
 	c.p.own = c.p.columns * c.p.piece
 	for at := range code {
@@ -191,6 +191,23 @@ const (
 	mostRows     = 512
 	fewestRows   = 16
 )
+
+// Images are worked through one by one, so that all of one stays in the second-level cache. Where that is too small for one
+// anyway, some at a time share what the weights cost: measured for a network of 850 thousand weights and 900 thousand numbers
+// an image, 4 at a time are 16 % faster than one, and for one of 130 thousand each 10 % slower.
+const (
+	imageNumbers  = 1 << 20 / 4
+	pieceOfImages = 16 << 20 / 4
+	mostImages    = 4
+)
+
+// imagesFor is the images of a piece for a number of numbers an image.
+func imagesFor(columns int) int {
+	if columns <= imageNumbers {
+		return 1
+	}
+	return min(max(pieceOfImages/columns, 1), mostImages)
+}
 
 // pieceFor is the rows of a piece for a number of columns, a multiple of 16.
 func pieceFor(columns int) int {
