@@ -21,6 +21,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -139,6 +140,8 @@ type opened struct {
 	given  map[string][]float64
 	score  score.Fn // at sigma
 	sigma  float64
+	made   int              // scores so far
+	asked  []protocol.Given // see conditions
 }
 
 func newServer(p Plugin) (*server, error) {
@@ -280,12 +283,15 @@ func (o *opened) evaluate(ctx context.Context, f, reply *protocol.Frame, allocat
 		name, out = protocol.NameGrad, o.block(protocol.NameGrad, n, columns)
 		compute = func() error { return d.LogProbGrad(ctx, logp, out, x) }
 	case protocol.Score:
-		fn, err := o.scoreFor(f)
+		fn, err := o.scoreFor(f, n, 0)
 		if err != nil {
 			return err
 		}
 		name, out = protocol.NameScore, o.block(protocol.NameScore, n, columns)
 		compute = func() error { return fn.Score(ctx, out, x) }
+		if o.differ(f, n) {
+			compute = func() error { return o.scoreRows(ctx, f, out, x) }
+		}
 	case protocol.Simulate:
 		if m.Simulator == nil {
 			return invalid("model %s is no simulator", o.info.Name)
@@ -364,8 +370,78 @@ func result(f, reply *protocol.Frame, t protocol.Tensor, allocate func(int) []by
 	return t.Data
 }
 
-// scoreFor is the score that an evaluation asks for, made new only if its noise level or conditioning is.
-func (o *opened) scoreFor(f *protocol.Frame) (score.Fn, *protocol.Error) {
+// conditions are the tensors of an evaluation that a score is conditioned on: sigma, of one number, and the conditioning vectors.
+func (o *opened) conditions() []protocol.Given {
+	if o.asked == nil && o.model.Score == nil {
+		o.asked = append([]protocol.Given{{Name: protocol.NameSigma, Dim: 1}}, o.model.Conditioning...)
+	}
+	return o.asked
+}
+
+// condition is the value of a conditioning tensor for a row, and whether each row has its own.
+func (o *opened) condition(f *protocol.Frame, g protocol.Given, n, row int) (values []float64, own bool, failure *protocol.Error) {
+	dtype := o.info.Element()
+	t := protocol.Find(f.Tensors, g.Name)
+	all, rows := []int{g.Dim}, []int{g.Dim, n}
+	if g.Name == protocol.NameSigma {
+		rows = []int{n}
+	}
+	if t == nil || t.Room || !t.Is(dtype, all...) && !t.Is(dtype, rows...) {
+		return nil, false, invalid("%s, %s of shape %v or %v, is missing", g.Name, dtype, all, rows)
+	}
+	values = make([]float64, g.Dim)
+	if t.Is(dtype, all...) {
+		protocol.Get(values, dtype, t.Data)
+		return values, false, nil
+	}
+	size := int(dtype.Size())
+	for k := range min(len(values), len(t.Data)) { // nothing is read of no rows
+		at := (k*n + row) * size
+		protocol.Get(values[k:k+1], dtype, t.Data[at:at+size])
+	}
+	return values, true, nil
+}
+
+// differ says whether rows have noise levels or conditioning vectors of their own. The frame has been checked by scoreFor.
+func (o *opened) differ(f *protocol.Frame, n int) bool {
+	for _, g := range o.conditions() {
+		if n > 1 && uint64(g.Dim)*o.info.Element().Size() != uint64(len(protocol.Find(f.Tensors, g.Name).Data)) {
+			return true
+		}
+	}
+	return false
+}
+
+// scoreRows scores rows that have noise levels or conditioning vectors of their own: neighbours with the same ones together.
+func (o *opened) scoreRows(ctx context.Context, f *protocol.Frame, out, x *lanes.Block) error {
+	n := x.Len()
+	for from := 0; from < n; {
+		fn, failure := o.scoreFor(f, n, from)
+		if failure != nil {
+			return failure
+		}
+		to, made := from+1, o.made
+		for ; to < n; to++ {
+			if _, failure := o.scoreFor(f, n, to); failure != nil {
+				return failure
+			}
+			if o.made != made {
+				break
+			}
+		}
+		part, dst := lanes.New(to-from, x.Dim()), lanes.New(to-from, x.Dim())
+		part.CopyPoints(0, x, from, to-from)
+		if err := fn.Score(ctx, dst, part); err != nil {
+			return err
+		}
+		out.CopyPoints(from, dst, 0, to-from)
+		from = to
+	}
+	return nil
+}
+
+// scoreFor is the score that an evaluation of n rows asks for at a row, made new only if its noise level or conditioning is.
+func (o *opened) scoreFor(f *protocol.Frame, n, row int) (score.Fn, *protocol.Error) {
 	m := &o.model
 	if m.Score == nil && m.Noise == nil && m.Given == nil {
 		return nil, invalid("model %s is no score", o.info.Name)
@@ -373,24 +449,18 @@ func (o *opened) scoreFor(f *protocol.Frame) (score.Fn, *protocol.Error) {
 	if m.Score != nil {
 		return m.Score, nil
 	}
-	dtype := o.info.Element()
-	level := protocol.Find(f.Tensors, protocol.NameSigma)
-	if level == nil || !level.Is(dtype, 1) {
-		return nil, invalid("a noise level sigma, %s of shape [1], is missing", dtype)
-	}
-	var sigma [1]float64
-	protocol.Get(sigma[:], dtype, level.Data)
-	same := o.score != nil && o.sigma == sigma[0]
-	for _, g := range m.Conditioning {
-		t := protocol.Find(f.Tensors, g.Name)
-		if t == nil || !t.Is(dtype, g.Dim) {
-			return nil, invalid("the conditioning vector %s, %s of shape [%d], is missing", g.Name, dtype, g.Dim)
+	same, sigma := o.score != nil, 0.0
+	for _, g := range o.conditions() {
+		values, _, failure := o.condition(f, g, n, row)
+		if failure != nil {
+			return nil, failure
 		}
-		values := make([]float64, g.Dim)
-		protocol.Get(values, dtype, t.Data)
-		for i, v := range values {
-			same = same && len(o.given[g.Name]) == g.Dim && o.given[g.Name][i] == v
+		if g.Name == protocol.NameSigma {
+			sigma = values[0]
+			same = same && o.sigma == sigma
+			continue
 		}
+		same = same && slices.Equal(o.given[g.Name], values)
 		o.given[g.Name] = values
 	}
 	if same {
@@ -403,6 +473,7 @@ func (o *opened) scoreFor(f *protocol.Frame) (score.Fn, *protocol.Error) {
 			return nil, invalid("%v", err)
 		}
 	}
-	o.score, o.sigma = family.At(sigma[0]), sigma[0]
+	o.score, o.sigma = family.At(sigma), sigma
+	o.made++
 	return o.score, nil
 }
