@@ -53,17 +53,23 @@ func (c *rowCompiler) wideMatrix(id, phase int) rowImage {
 	return m
 }
 
-// softmax computes a softmax of columns or its gradient, with room for a number a column.
+// softmax computes a softmax of columns or its gradient. The matrices have one stride, so that the kernels can do many rows
+// in one call, and there is room for half a matrix.
 func (c *rowCompiler) softmax(id int, kind rowKind) {
 	n, phase := c.nodes[id], c.moment(id)
-	in := rowInstruction{kind: kind, op: n.op, m: n.shape[0], n: n.shape[1]}
+	m := c.newWide(id, phase)
+	in := rowInstruction{kind: kind, op: n.op, m: n.shape[0], n: m.pixel, dst: m.rowPlace, pixel: m.pixel}
 	operands := in.operands()
 	for i, a := range n.args {
-		*operands[i] = c.sharedImage(a, phase).operand()
+		from := c.sharedImage(a, phase)
+		if from.pixel != m.pixel {
+			wide := rowImage{c.newRows(phase, in.m*m.pixel), m.pixel}
+			c.copyPixels(phase, wide, from, n.shape)
+			from = wide
+		}
+		*operands[i] = from.operand()
 	}
-	operands[len(n.args)].rowPlace = c.newRows(phase, n.shape[1])
-	m := c.newWide(id, phase)
-	in.dst, in.pixel = m.rowPlace, m.pixel
+	operands[len(n.args)].rowPlace = c.newRows(phase, (in.m+1)/2*in.n)
 	c.add(phase, in)
 }
 
@@ -84,42 +90,57 @@ func (f *rowFrame) product(in *rowInstruction, t *backends.Table32, r int) {
 
 // softmax subtracts the largest number of each column, and divides the exponentials by their sum.
 func (f *rowFrame) softmax(in *rowInstruction, t *backends.Table32, r int) {
-	dst, a := f.matrixOf(&in.dst, r, in.m, in.n, in.pixel), f.matrixOf(&in.a.rowPlace, r, in.m, in.n, in.a.pixel)
-	column := f.numbers(&in.b.rowPlace, r, in.n)
-	copy(column, matrixRow(&a, 0))
-	for i := 1; i < in.m; i++ {
-		t.Max.VV(column, column, matrixRow(&a, i))
-	}
-	for i := range in.m {
-		t.Sub.VV(matrixRow(&dst, i), matrixRow(&a, i), column)
-	}
-	clear(column)
-	for i := range in.m {
-		row := matrixRow(&dst, i)
-		t.Exp(row, row)
-		t.Add.VV(column, column, row)
-	}
+	dst, a := f.numbers(&in.dst, r, in.m*in.n), f.numbers(&in.a.rowPlace, r, in.m*in.n)
+	room := f.numbers(&in.b.rowPlace, r, (in.m+1)/2*in.n)
+	byRows(t.Sub.VV, dst, a, foldRows(t.Max.VV, room, a, in.n), in.n)
+	t.Exp(dst, dst)
+	column := foldRows(t.Add.VV, room, dst, in.n)
 	t.Div.SV(column, 1, column)
-	for i := range in.m {
-		row := matrixRow(&dst, i)
-		t.Mul.VV(row, row, column)
-	}
+	byRows(t.Mul.VV, dst, dst, column, in.n)
 }
 
 // softmaxGradient is p (d - sum of p d over the column).
 func (f *rowFrame) softmaxGradient(in *rowInstruction, t *backends.Table32, r int) {
-	dst := f.matrixOf(&in.dst, r, in.m, in.n, in.pixel)
-	p, d := f.matrixOf(&in.a.rowPlace, r, in.m, in.n, in.a.pixel), f.matrixOf(&in.b.rowPlace, r, in.m, in.n, in.b.pixel)
-	column := f.numbers(&in.c.rowPlace, r, in.n)
-	clear(column)
-	for i := range in.m {
-		t.FMA.VVV(column, matrixRow(&p, i), matrixRow(&d, i), column)
-	}
-	for i := range in.m {
-		row := matrixRow(&dst, i)
-		t.Sub.VV(row, matrixRow(&d, i), column)
-		t.Mul.VV(row, row, matrixRow(&p, i))
-	}
+	dst := f.numbers(&in.dst, r, in.m*in.n)
+	p, d := f.numbers(&in.a.rowPlace, r, len(dst)), f.numbers(&in.b.rowPlace, r, len(dst))
+	room := f.numbers(&in.c.rowPlace, r, (in.m+1)/2*in.n)
+	t.Mul.VV(dst, p, d)
+	byRows(t.Sub.VV, dst, d, foldRows(t.Add.VV, room, dst, in.n), in.n)
+	t.Mul.VV(dst, dst, p)
 }
 
-func matrixRow(m *backends.Matrix, i int) []float32 { return m.Data[i*m.Stride:][:m.Columns] }
+// foldRows adds up the rows of a matrix, n numbers each, or finds the largest of each column: the first half of the rows and
+// the second, and so on with what that gives; an odd last row goes along. Many rows are one call that way, and the order
+// depends on their number alone. The result is the first n numbers of room, which takes half the rows, rounded up.
+func foldRows(f func(dst, a, b []float32), room, a []float32, n int) []float32 {
+	rows := len(a) / n
+	if rows == 1 {
+		copy(room, a)
+	}
+	for ; rows > 1; rows = (rows + 1) / 2 {
+		half := rows / 2 * n
+		f(room[:half], a[:half], a[half:2*half])
+		if rows%2 == 1 {
+			copy(room[half:], a[2*half:][:n])
+		}
+		a = room
+	}
+	return room[:n]
+}
+
+// rowsAtATime is how often byRows repeats a row.
+const rowsAtATime = 8
+
+// byRows calls f for each row of a, n numbers, and the same row b. It writes b several times behind itself, if there is room
+// within its capacity, to do as many rows in a call.
+func byRows(f func(dst, a, b []float32), dst, a, b []float32, n int) {
+	wide := b[:min(cap(b)/n, rowsAtATime)*n]
+	for done := n; done < len(wide); {
+		done += copy(wide[done:], wide[:done])
+	}
+	for len(dst) > 0 {
+		k := min(len(dst), len(wide))
+		f(dst[:k], a[:k], wide[:k])
+		dst, a = dst[k:], a[k:]
+	}
+}
