@@ -560,6 +560,13 @@ func TestNewPythonPlugin(t *testing.T) {
 	if r := infer(t, "plugin", "logs", "my-score"); !strings.Contains(r.out, "imported") {
 		t.Errorf("what it prints is not in its log: %s", r.out)
 	}
+	// One file alone is a plug-in too.
+	if r := infer(t, "plugin", "install", "my-score/model.py", "--plugin-dir", "one"); r.code != 0 || !strings.Contains(r.out, "my-score 0.1.0") {
+		t.Errorf("one file exits %d: %s%s", r.code, r.out, r.err)
+	}
+	if r := infer(t, "sample", "--density", "my-score", "--plugin-dir", "one", "--particles", "100", "--steps", "5"); r.code != 0 {
+		t.Errorf("exits %d: %s", r.code, r.err)
+	}
 	var report struct {
 		Failed, Passed int
 		Results        []struct{ Check, Status, Detail string }
@@ -612,6 +619,12 @@ func TestNewGoPlugin(t *testing.T) {
 		if r := infer(t, slices.Concat([]string{"sample", "--particles", "500", "--seed", "1"}, args)...); r.code != 0 {
 			t.Errorf("%v exits %d: %s%s", args, r.code, r.out, r.err)
 		}
+	}
+	if r := infer(t, "plugin", "test", "my-density", "--quick", "--only", "open,batch,row,score,logp,gradient,order,stop-asked"); r.code != 0 {
+		t.Errorf("test exits %d: %s%s", r.code, r.out, r.err)
+	}
+	if r := infer(t, "plugin", "test", "my-density", "--only", "gradeint"); r.code != exitUsage || !strings.Contains(r.err, `did you mean "gradient"?`) {
+		t.Errorf("exits %d: %s", r.code, r.err)
 	}
 	// The program alone is a plug-in too.
 	if r := infer(t, "plugin", "remove", "my-density"); r.code != 0 {

@@ -72,6 +72,7 @@ func (p *pluginTarget) under(d *program) (conformance.Plugin, error) {
 func pluginTest(s *streams, folder *string) *cobra.Command {
 	var p pluginTarget
 	var quick bool
+	var only []string
 	c := p.command(folder, &cobra.Command{
 		Use:   "test NAME",
 		Short: "Test whether a plug-in keeps the protocol",
@@ -83,7 +84,10 @@ func pluginTest(s *streams, folder *string) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		plugin.Quick = quick
+		plugin.Quick, plugin.Only = quick, only
+		if err := checkOnly(only); err != nil {
+			return err
+		}
 		each := func(r conformance.Result) {
 			if !p.asJSON {
 				printResult(s.out, r)
@@ -108,7 +112,25 @@ func pluginTest(s *streams, folder *string) *cobra.Command {
 		return err
 	}, s)
 	c.Flags().BoolVar(&quick, "quick", false, "fewer evaluations and less garbage")
+	c.Flags().StringSliceVar(&only, "only", nil, "checks to make, by name or group, with commas: gradient,stop-asked")
 	return c
+}
+
+// checkOnly wants names of checks or of their groups.
+func checkOnly(only []string) error {
+	var known []string
+	for _, c := range conformance.Checks() {
+		group, _, _ := strings.Cut(c.Name, "-")
+		if !slices.Contains(known, group) {
+			known = append(known, group)
+		}
+	}
+	for _, name := range only {
+		if !slices.ContainsFunc(conformance.Checks(), func(c conformance.Check) bool { return c.Name == name || strings.HasPrefix(c.Name, name+"-") }) {
+			return oneOf("check", name, known)
+		}
+	}
+	return nil
 }
 
 // tested is what test prints as JSON.
