@@ -22,4 +22,4 @@ def donut(x, radius, width):
     return batched(x, radius, width)
 
 
-infer.serve(version="1.0.0")
+infer.serve(name="jax-donut", version="1.0.0")

@@ -35,7 +35,7 @@ def serve():
     def donut_score(x, sigma):
         return compiled(x, sigma)
 
-    infer.serve(version="1.0.0")
+    infer.serve(name="jax-score", version="1.0.0")
 
 
 if __name__ == "__main__":

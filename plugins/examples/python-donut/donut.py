@@ -13,4 +13,4 @@ def donut(x, radius, width):
     return -away * away / width, x * slope[:, None]
 
 
-infer.serve(version="1.0.0")
+infer.serve(name="python-donut", version="1.0.0")

@@ -5,9 +5,10 @@ import numpy as np
 import infer_plugin as infer
 
 TIMES, STEPS, DT = 8, 20, 0.1  # observations, steps between two, length of a step
+NAMES = ["%s%d" % (kind, t) for t in range(TIMES) for kind in ("rabbits", "foxes")]
 
 
-@infer.simulator(parameters=4, dim=2 * TIMES, names=["%s%d" % (kind, t) for t in range(TIMES) for kind in ("rabbits", "foxes")])
+@infer.simulator(parameters=4, dim=2 * TIMES, names=NAMES, batch=500)  # 25 ms a call: it can be cancelled between two
 def lotka(theta, noise):
     """theta: logarithms of the birth and death rates of rabbits, then of foxes. All rows advance together."""
     birth, eaten, grow, starve = np.exp(np.clip(theta, -10, 3)).T
@@ -24,4 +25,4 @@ def lotka(theta, noise):
     return np.stack(seen, axis=1)
 
 
-infer.serve(version="1.0.0")
+infer.serve(name="python-simulator", version="1.0.0")

@@ -16,4 +16,4 @@ def banana(x, bend, scale):
     return logp, gradient
 
 
-infer.serve(version="1.0.0")
+infer.serve(name="torch-banana", version="1.0.0")

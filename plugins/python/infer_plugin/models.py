@@ -8,6 +8,7 @@ alone; n is whatever the host and `batch` make it.
 import inspect
 import math
 import re
+import sys
 import time
 
 import numpy as np
@@ -18,6 +19,7 @@ from .noise import Noise
 registry = {}  # models of this process by name
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 BATCH = 16384  # points of a call where the author says nothing
+SLOW = 500_000_000  # nanoseconds of a call that its author is told of, once
 
 
 class Stopped(Exception):
@@ -103,7 +105,7 @@ class Model:
 
     def __init__(self, kind, function, dim, special, name=None, names=None, dtype="float64", low=None, high=None,
                  batch=BATCH, pad=False, config=None, deterministic=False, device="cpu"):
-        self.kind, self.function = kind, function
+        self.kind, self.function, self.told_slow = kind, function, False
         self.name = name if name is not None else function.__name__.replace("_", "-").lower().strip("-")
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             raise ValueError("name = %r: small letters, digits and hyphens are wanted, at most 64" % (self.name,))
@@ -286,7 +288,12 @@ class Opened:
                 results = [as_array(r) for r in result]
             else:
                 results = [as_array(result)]
-            nanoseconds += time.perf_counter_ns() - begin
+            spent = time.perf_counter_ns() - begin
+            nanoseconds += spent
+            if spent > SLOW and to - at > 1 and not m.told_slow:
+                m.told_slow = True
+                sys.stderr.write("infer_plugin: a call of %s for %d points took %.1f s, and it cannot be cancelled before it ends: "
+                                 "give the decorator a smaller batch=\n" % (m.name, to - at, spent * 1e-9))
             bad = self._store(results, outputs, at, to)
             if bad is not None:
                 if status is None:

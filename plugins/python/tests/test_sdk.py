@@ -154,6 +154,20 @@ class Decorators(unittest.TestCase):
                 test.call(opened, {"x": np.ones((2, 4))})
             self.assertIn(words, str(e.exception))
 
+    def test_a_slow_call_is_told_once(self):
+        @models.density(dim=2, batch=50)
+        def f(x):
+            time.sleep(0.6 if x[0, 0] else 0)
+            return x[:, 0]
+
+        opened, told = f.model.open({}), io.StringIO()
+        with contextlib.redirect_stderr(told):
+            test.call(opened, {"x": np.ones((2, 1))})  # no smaller batch would help
+            test.call(opened, {"x": np.zeros((2, 60))})
+            self.assertEqual(told.getvalue(), "")
+            test.call(opened, {"x": np.ones((2, 100))})
+        self.assertRegex(told.getvalue(), "^infer_plugin: a call of f for 50 points took 0.[67] s, .*\n$")
+
     def test_status_of_rows(self):
         @models.density(dim=2, gradient=True)
         def f(x):
