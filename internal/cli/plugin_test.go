@@ -4,6 +4,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,8 +21,11 @@ import (
 	"time"
 
 	"github.com/scorefield/infer/density"
+	"github.com/scorefield/infer/draws"
+	"github.com/scorefield/infer/lanes"
 	"github.com/scorefield/infer/plugins/protocol"
 	"github.com/scorefield/infer/plugins/sdk"
+	"github.com/scorefield/infer/score"
 )
 
 // servePlugin makes the test binary a plug-in, where a host started it as one.
@@ -61,6 +65,13 @@ func servePlugin(args []string) {
 		return -(r - 2.6) * (r - 2.6) / 0.033
 	}
 	d := density.FuncGrad(2, nil, slope)
+	if mode == "given" {
+		sdk.Serve(sdk.Plugin{Name: "test-plug", Version: "1.2.3", Models: []sdk.Model{{
+			Name: "ball", Dim: 2, SigmaMin: 0.1, SigmaMax: 10, Conditioning: []protocol.Given{{Name: "centre", Dim: 2}},
+			Given: func(given map[string][]float64) (score.NoiseConditional, error) { return ball(given["centre"]), nil },
+		}}})
+		os.Exit(0)
+	}
 	p := sdk.Plugin{Name: "test-plug", Version: "1.2.3", Models: []sdk.Model{{Name: "hand", Density: d}, {Name: "own", Density: density.Donut{}}}}
 	if mode == "" {
 		p.Models = p.Models[1:]
@@ -311,6 +322,65 @@ func TestPluginModels(t *testing.T) {
 		if r := infer(t, slices.Concat([]string{"sample"}, c.args, args)...); r.code != c.code || !strings.Contains(r.err, c.words) {
 			t.Errorf("%v: exits %d: %s", c.args, r.code, r.err)
 		}
+	}
+}
+
+// ball is the scores of a normal distribution around a centre.
+type ball []float64
+
+func (b ball) Dim() int { return len(b) }
+
+func (b ball) At(sigma float64) score.Fn { return ballAt{b, sigma} }
+
+type ballAt struct {
+	ball
+	sigma float64
+}
+
+func (b ballAt) Score(_ context.Context, dst, x *lanes.Block) error {
+	for j, c := range b.ball {
+		for i := range x.Len() {
+			dst.Row(j)[i] = (c - x.Row(j)[i]) / (1 + b.sigma*b.sigma)
+		}
+	}
+	return nil
+}
+
+// A score of a plug-in is conditioned on what a flag gives, and rerun knows it.
+func TestPluginGiven(t *testing.T) {
+	ownFolders(t)
+	folder := plugFolder(t, "given")
+	text, _ := os.ReadFile(filepath.Join(folder, "plugin.toml"))
+	write(t, filepath.Join(folder, "plugin.toml"), strings.Replace(string(text), `"density"`, `"score"`, 1))
+	if r := infer(t, "plugin", "install", folder); r.code != 0 {
+		t.Fatal(r.err)
+	}
+	for _, c := range []struct{ given, words string }{
+		{"", "--plugin-given centre=..., 2 numbers"}, {"centre=1", "1 numbers, and centre has 2"}, {"centre=1,x", "write centre=number"}, {"center=1,2", `did you mean "centre"?`},
+	} {
+		args := []string{"sample", "--model", "test-plug"}
+		if c.given != "" {
+			args = append(args, "--plugin-given", c.given)
+		}
+		if r := infer(t, args...); r.code != exitUsage || !strings.Contains(r.err, c.words) {
+			t.Errorf("%q exits %d: %s", c.given, r.code, r.err)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "d.npz")
+	r := infer(t, "sample", "--model", "test-plug", "--plugin-given", "centre=3,-4", "--seed", "1", "--particles", "2000", "--levels", "12", "-o", file)
+	if r.code != 0 {
+		t.Fatal(r.err)
+	}
+	table, err := draws.Read(file, draws.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for j, want := range []float64{3, -4} {
+		m := momentsOf(points(table, j))
+		near(t, fmt.Sprintf("mean of coordinate %d", j), m.mean, want, 3*m.meanError)
+	}
+	if r := infer(t, "rerun", file); r.code != 0 || !strings.Contains(r.err, "bit for bit") || !strings.Contains(r.err, "--plugin-given centre=3,-4") {
+		t.Errorf("exits %d: %s", r.code, r.err)
 	}
 }
 

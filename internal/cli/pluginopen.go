@@ -24,12 +24,14 @@ type pluginFlags struct {
 	dev     string        // a plug-in under development, run from where it stands
 	timeout time.Duration // of a call; 0 for the default
 	config  string        // of a model: a JSON object, or @ and a file with one
+	given   []string      // conditioning vectors, name=numbers
 }
 
 func (p *pluginFlags) register(f *pflag.FlagSet) {
 	f.StringVar(&p.dev, "plugin-dev", "", "run the plug-in in this folder or program as it is, without checksums: for its author")
 	f.StringVar(&p.dir, "plugin-dir", "", pluginDirHelp)
 	f.StringVar(&p.config, "plugin-config", "", "settings of a plug-in's model: a JSON object, or @FILE with one")
+	f.StringArrayVar(&p.given, "plugin-given", nil, "a vector that a plug-in's score is conditioned on, name=number,number,...; may be repeated")
 	f.DurationVar(&p.timeout, "plugin-timeout", 0, "time that a plug-in has to answer a call (default 1m0s)")
 }
 

@@ -22,12 +22,14 @@ import (
 
 // pluginUse is what settings say of the plug-in that a run uses: which one it was, to the byte, and what was asked of it.
 type pluginUse struct {
-	Name    string            `json:"name"`
-	Version string            `json:"version"`
-	Model   string            `json:"model"`
-	Config  json.RawMessage   `json:"config,omitempty"`
-	Dev     string            `json:"dev,omitempty"` // its path, where it was under development
-	SHA256  map[string]string `json:"sha256"`        // of its files
+	Name    string          `json:"name"`
+	Version string          `json:"version"`
+	Model   string          `json:"model"`
+	Config  json.RawMessage `json:"config,omitempty"`
+	// Given are the vectors that a score is conditioned on, by their names.
+	Given  map[string][]float64 `json:"given,omitempty"`
+	Dev    string               `json:"dev,omitempty"` // its path, where it was under development
+	SHA256 map[string]string    `json:"sha256"`        // of its files
 }
 
 // hosted is a model of a plug-in that a run draws from: a score, with or without noise levels, where it is no density.
@@ -61,8 +63,8 @@ func aimAt(ctx context.Context, s *streams, set *settings) (goal, error) {
 	if set.usesPlugin() {
 		return aimAtPlugin(ctx, s, set)
 	}
-	if set.plugins.config != "" || set.plugins.timeout != 0 {
-		return goal{}, usage("--plugin-config and --plugin-timeout belong to a plug-in, and the target is none")
+	if set.plugins.config != "" || set.plugins.timeout != 0 || len(set.plugins.given) > 0 {
+		return goal{}, usage("--plugin-config, --plugin-given and --plugin-timeout belong to a plug-in, and the target is none")
 	}
 	if set.Density != "" && !slices.Contains(names(listDensities()), set.Density) {
 		known := names(listDensities())
@@ -118,7 +120,11 @@ func aimAtPlugin(ctx context.Context, s *streams, set *settings) (g goal, err er
 	if err != nil {
 		return goal{}, err
 	}
-	use := &pluginUse{Name: o.manifest.Name, Version: o.manifest.Version, Model: picked.Name, Config: config, Dev: set.plugins.dev, SHA256: o.sums}
+	given, err := pluginGiven(set, kind, picked)
+	if err != nil {
+		return goal{}, err
+	}
+	use := &pluginUse{Given: given, Name: o.manifest.Name, Version: o.manifest.Version, Model: picked.Name, Config: config, Dev: set.plugins.dev, SHA256: o.sums}
 	if set.Plugin != nil {
 		if err := set.Plugin.differs(use); err != nil {
 			return goal{}, err
@@ -133,7 +139,7 @@ func aimAtPlugin(ctx context.Context, s *streams, set *settings) (g goal, err er
 		}
 	}
 	g.hosted = &hosted{opened: o, model: picked}
-	if err := g.openModel(ctx, kind, config); err != nil {
+	if err := g.openModel(ctx, kind, config, given); err != nil {
 		return goal{}, pluginFailure(ctx, err)
 	}
 	if set.Dim != 0 && set.Dim != g.dim() {
@@ -143,7 +149,7 @@ func aimAtPlugin(ctx context.Context, s *streams, set *settings) (g goal, err er
 }
 
 // openModel opens the model of a kind for the run.
-func (g *goal) openModel(ctx context.Context, kind string, config json.RawMessage) (err error) {
+func (g *goal) openModel(ctx context.Context, kind string, config json.RawMessage, given map[string][]float64) (err error) {
 	h := g.hosted
 	var told any
 	switch {
@@ -151,10 +157,10 @@ func (g *goal) openModel(ctx context.Context, kind string, config json.RawMessag
 		g.density, err = h.Density(ctx, h.model.Name, config)
 		told = g.density
 	case h.model.Noise:
-		h.family, err = h.NoiseConditional(ctx, h.model.Name, plugins.ScoreOptions{Config: config, Given: unconditioned(h.model)})
+		h.family, err = h.NoiseConditional(ctx, h.model.Name, plugins.ScoreOptions{Config: config, Given: given})
 		told = h.family
 	default:
-		h.plain, err = h.Score(ctx, h.model.Name, plugins.ScoreOptions{Config: config, Given: unconditioned(h.model)})
+		h.plain, err = h.Score(ctx, h.model.Name, plugins.ScoreOptions{Config: config, Given: given})
 		told = h.plain
 	}
 	if err != nil {
@@ -166,13 +172,51 @@ func (g *goal) openModel(ctx context.Context, kind string, config json.RawMessag
 	return nil
 }
 
-// unconditioned is zeros for every conditioning vector.
-func unconditioned(m protocol.Model) map[string][]float64 {
-	given := map[string][]float64{}
-	for _, g := range m.Given {
-		given[g.Name] = make([]float64, g.Dim)
+// pluginGiven reads --plugin-given: one vector for each that the model is conditioned on.
+func pluginGiven(set *settings, kind string, m protocol.Model) (map[string][]float64, error) {
+	if set.Plugin != nil {
+		return set.Plugin.Given, nil
 	}
-	return given
+	wanted := map[string]int{}
+	var names []string
+	if kind == protocol.KindScore {
+		for _, g := range m.Given {
+			wanted[g.Name] = g.Dim
+			names = append(names, g.Name)
+		}
+	}
+	given := map[string][]float64{}
+	for _, item := range set.plugins.given {
+		name, text, _ := strings.Cut(item, "=")
+		dim, ok := wanted[name]
+		if !ok && len(names) == 0 {
+			return nil, usage("--plugin-given %s: %s is conditioned on nothing", item, m.Name)
+		}
+		if !ok {
+			return nil, oneOf("conditioning vector", name, names)
+		}
+		var values []float64
+		for word := range strings.SplitSeq(text, ",") {
+			v, err := strconv.ParseFloat(strings.TrimSpace(word), 64)
+			if err != nil || v-v != 0 {
+				return nil, usage("--plugin-given %s: write %s=number,number,..., %d numbers", item, name, dim)
+			}
+			values = append(values, v)
+		}
+		if len(values) != dim {
+			return nil, usage("--plugin-given %s: %d numbers, and %s has %d", item, len(values), name, dim)
+		}
+		given[name] = values
+	}
+	for _, name := range names {
+		if given[name] == nil {
+			return nil, usage("%s is conditioned on %s: give --plugin-given %s=..., %d numbers", m.Name, name, name, wanted[name])
+		}
+	}
+	if len(given) == 0 {
+		return nil, nil
+	}
+	return given, nil
 }
 
 // pick chooses the model of a plug-in: the one that is named, or the only one of the kind that the flag wants.
@@ -258,6 +302,13 @@ func (u *pluginUse) arguments(s settings) []string {
 	}
 	if s.plugins.dir != "" {
 		args = append(args, "--plugin-dir", s.plugins.dir)
+	}
+	for _, name := range slices.Sorted(maps.Keys(u.Given)) {
+		var values []string
+		for _, v := range u.Given[name] {
+			values = append(values, number(v))
+		}
+		args = append(args, "--plugin-given", name+"="+strings.Join(values, ","))
 	}
 	if len(u.Config) > 0 {
 		args = append(args, "--plugin-config", string(u.Config))
