@@ -24,6 +24,17 @@
 //	loss := score.Add(z).Square().Sum()                        // z: the noise over sigma
 //	gradient, err := autodiff.Gradient(loss, w, b, v)
 //
+// # Images
+//
+// A value of shape [height, width, channels] is an image for [Value.Conv], [Value.AvgPool], [Value.GroupNorm] and their
+// neighbours in image.go, and the rows of [tokens, features] attend to each other by [Attention]. Such formulas run by
+// CompileRows only. One of its programs works through image by image, forward and back, while the numbers of an image stay
+// in the second-level cache.
+//
+//	w, b := g.Param("w", 3, 3, 1, 16), g.Param("b", 16)
+//	same := backends.Window{Size: 3, Step: 1, Up: 1, Before: 1}
+//	h := g.Input("x", 28, 28, 1).Conv(w, b, same).GroupNorm(4, 1e-5).SiLU()
+//
 // # Errors
 //
 // Nothing panics on a wrong formula. The first mistake (two shapes that do not fit, an index out of range, a value of

@@ -14,7 +14,7 @@ import (
 //
 // Elementwise operations run in float32; those that have no kernel there, such as Pow and Lgamma, run in float64 and are
 // rounded. A product and a sum that meets it are rounded once together. Sum, Dot and MatMul add in float64, in the order of
-// the index, and round once at the end; Dense adds in float32, as it says.
+// the index, and round once at the end; Dense, Attention and operations on images add in float32, as they say.
 func CompileRows(outputs, inputs, params []Value) (*RowProgram, error) {
 	g, ids, err := request{"compileRows", outputs, inputs, params}.check()
 	if err != nil {

@@ -47,7 +47,7 @@ func reads(in *rowInstruction, others []rowInstruction) bool {
 			continue
 		}
 		for _, o := range in.operands() {
-			if o.use != useConstant && o.array == others[i].dst.array {
+			if d := others[i].dst; o.use != useConstant && o.array == d.array && (d.array < 0 || o.at == d.at) {
 				return true
 			}
 		}

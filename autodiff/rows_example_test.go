@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/scorefield/infer/autodiff"
+	"github.com/scorefield/infer/backends"
 )
 
 // A straight line through four points, by gradient descent: parameters are shared by all particles, and the gradient of one
@@ -34,6 +35,27 @@ func ExampleCompileRows() {
 	}
 	fmt.Printf("y = %.3f x + %.3f\n", params[0][0], params[1][0])
 	// Output: y = 2.000 x + 1.000
+}
+
+// A transposed convolution makes an image twice as large; its window says which pixels each result is made of.
+func ExampleValue_Conv() {
+	g := autodiff.NewGraph()
+	x, w := g.Input("x", 1, 2, 1), g.Param("w", 3, 3, 1, 1)
+	y := x.Conv(w, autodiff.Value{}, backends.Window{Size: 3, Step: 1, Up: 2, Before: 1})
+	p, err := autodiff.CompileRows([]autodiff.Value{y}, []autodiff.Value{x}, []autodiff.Value{w})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	weights := []float32{
+		1, 2, 1,
+		2, 4, 2,
+		1, 2, 1,
+	}
+	out := make([]float32, 2*4)
+	p.Run(1, [][]float32{out}, [][]float32{{1, 10}}, [][]float32{weights})
+	fmt.Println(y.Shape(), out[:4], out[4:])
+	// Output: [2 4 1] [4 22 40 20] [2 11 20 10]
 }
 
 // A formula as text needs no Go code to be read.
