@@ -353,7 +353,7 @@ func TestRunsGoOnWithTheSameBits(t *testing.T) {
 					if survives {
 						options.CallTimeout = time.Minute
 					} else if name == "stop" || name == "deaf" || name == "drip" {
-						options.CallTimeout = 300 * time.Millisecond
+						options.CallTimeout = time.Second
 					}
 					p := open(t, options)
 					d := differentiable(t, p, "donut")
