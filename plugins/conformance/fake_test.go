@@ -186,7 +186,7 @@ func (p *fake) answer(f *protocol.Frame) {
 		return
 	case protocol.Ping:
 		if p.fault == "stop-and-go" {
-			time.Sleep(100 * time.Millisecond) // the signal that ends it is on its way
+			time.Sleep(time.Second) // longer than it is stopped: the signal that ends it comes first
 		}
 		if p.fault == "ping" {
 			return
