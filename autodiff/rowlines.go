@@ -24,7 +24,8 @@ func stripOf(lines, n int) int {
 	return 1
 }
 
-// findRuns finds neighbouring instructions that go through lines together, and notes their number at the first.
+// findRuns finds neighbouring instructions that go through lines together, and notes their number at the first. None of them
+// needs a sum of another: a sum has to be folded first, by an instruction of another kind.
 func findRuns(code []rowInstruction) {
 	for i := 0; i < len(code); {
 		if !code[i].kind.byLines() {
@@ -32,27 +33,12 @@ func findRuns(code []rowInstruction) {
 			continue
 		}
 		run := 1
-		for i+run < len(code) && code[i+run].kind.byLines() && code[i+run].n == code[i].n && code[i+run].m == code[i].m && !reads(&code[i+run], code[i:i+run]) {
+		for i+run < len(code) && code[i+run].kind.byLines() && code[i+run].n == code[i].n && code[i+run].m == code[i].m {
 			run++
 		}
 		code[i].run = run
 		i += run
 	}
-}
-
-// reads tells whether an instruction needs a sum of others, which is there only when all lines are done.
-func reads(in *rowInstruction, others []rowInstruction) bool {
-	for i := range others {
-		if k := others[i].kind; k != rowSumLines && k != rowSumLinesAdd {
-			continue
-		}
-		for _, o := range in.operands() {
-			if d := others[i].dst; o.use != useConstant && o.array == d.array && (d.array < 0 || o.at == d.at) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // shrink makes strips of the buffers that live within one run.
