@@ -159,8 +159,8 @@ func (p *process) wait(output, log *os.File, drained <-chan struct{}) {
 	<-drained
 	p.log.flush()
 	p.ended = howItEnded(err, p.command.ProcessState)
+	p.release() // before anybody can take the plug-in for ended, and end the host
 	close(p.done)
-	p.release()
 }
 
 // release gives back what the process does not need any more.
@@ -168,11 +168,11 @@ func (p *process) release() {
 	if p.frames != nil {
 		p.frames.Close()
 	}
-	if p.guard != nil {
-		p.guard.dismiss()
-	}
 	if p.folder != "" {
 		os.RemoveAll(p.folder) // best effort: it is a folder of temporary files
+	}
+	if p.guard != nil {
+		p.guard.dismiss()
 	}
 }
 

@@ -434,3 +434,25 @@ func TestAnInterruptedRunEndsAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestNoFolderIsLeft looks for the private folders right after the end, when a host may end too.
+func TestNoFolderIsLeft(t *testing.T) {
+	folder := t.TempDir()
+	t.Setenv("TMPDIR", folder)
+	for _, transport := range transports {
+		options := testOptions(t, "models")
+		options.Transport = transport
+		p := open(t, options)
+		differentiable(t, p, "donut")
+		p.Close()
+		if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+			t.Fatalf("%s: %v is left, %v", transport, left, err)
+		}
+	}
+	if _, err := plugins.Open(context.Background(), script("exit3-with-panic.sh")); err == nil {
+		t.Error("it was opened")
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+		t.Fatalf("%v is left, %v", left, err)
+	}
+}
