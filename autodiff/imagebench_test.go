@@ -200,8 +200,8 @@ func BenchmarkImages(b *testing.B) {
 // use the machine too.
 func profileRows(b *testing.B, name string, p *RowProgram, rows int, outputs, inputs, params [][]float32) {
 	kernels := p.resolve()
-	m := p.newMemory()
-	f := rowFrame{bases: m.bases, rows: 1, first: true}
+	m := p.newMemory(p.newShared())
+	f := rowFrame{rowMemory: m, rows: 1, first: true}
 	f.enterShared(p, outputs, params)
 	shortest := make([]time.Duration, len(p.code[phaseEach]))
 	f.run(p.code[phaseBefore], kernels[phaseBefore])

@@ -178,7 +178,7 @@ func mustCompileRowsBy(t testing.TB, piece int, outputs, inputs, params []Value)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return compileRows(g, ids, inputs, params, piece)
+	return compileRows(g, ids, inputs, params, piece, Direct)
 }
 
 func TestImagesAllocateNothing(t *testing.T) {

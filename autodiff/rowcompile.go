@@ -16,21 +16,12 @@ import (
 // rounded. A product and a sum that meets it are rounded once together. Sum, Dot and MatMul add in float64, in the order of
 // the index, and round once at the end; Dense, Attention and operations on images add in float32, as they say.
 func CompileRows(outputs, inputs, params []Value) (*RowProgram, error) {
-	g, ids, err := request{"compileRows", outputs, inputs, params}.check()
-	if err != nil {
-		return nil, err
-	}
-	for id, needed := range reachable(g, ids) {
-		if n := &g.nodes[id]; needed && n.summed && !n.shared {
-			return nil, fmt.Errorf("compileRows: %v is each particle's own, but made of a sum over the particles: use a parameter's gradient in shared values only", Value{g, id})
-		}
-	}
-	return compileRows(g, ids, inputs, params, 0), nil
+	return CompileRowsBy(Direct, outputs, inputs, params)
 }
 
 // compileRows makes a program of a sound request. It works through a number of rows at a time, or, if that is 0, as many as
 // stay in the cache.
-func compileRows(g *Graph, ids []int, inputs, params []Value, piece int) *RowProgram {
+func compileRows(g *Graph, ids []int, inputs, params []Value, piece int, by Convolution) *RowProgram {
 	roots := make([]int, 0, len(inputs)+len(params)+len(ids))
 	for _, v := range append(append([]Value(nil), inputs...), params...) {
 		roots = append(roots, v.id)
@@ -38,8 +29,9 @@ func compileRows(g *Graph, ids []int, inputs, params []Value, piece int) *RowPro
 	h, fused := fuse(g, true, append(roots, ids...))
 	c := &rowCompiler{
 		Graph: h, places: map[int]rowPlace{}, matrices: map[int]rowPlace{}, homes: map[int]rowPlace{},
-		copies: map[copyKey]rowPlace{}, vectors: map[int]rowPlace{}, turned: map[int]rowPlace{}, p: &RowProgram{piece: piece},
+		copies: map[copyKey]rowPlace{}, vectors: map[int]rowPlace{}, turned: map[int]rowPlace{}, p: &RowProgram{piece: piece, convolution: by},
 		images: map[int]rowImage{}, slots: map[int]rowSlot{}, lines: map[int]rowPlace{},
+		transforms: map[int]rowPlace{}, rounds: map[int]int{},
 	}
 	given := len(inputs)
 	return c.compile(fused[len(roots):], fused[:given], fused[given:len(roots)])
@@ -61,19 +53,21 @@ type copyKey struct{ id, stride int }
 // kept as rows of whole vectors.
 type rowCompiler struct {
 	*Graph
-	p        *RowProgram
-	places   map[int]rowPlace     // of nodes that have been computed
-	matrices map[int]rowPlace     // of shared matrices, by rows of whole vectors
-	turned   map[int]rowPlace     // of gradients of weights, transposed
-	vectors  map[int]rowPlace     // of shared vectors, as whole vectors
-	homes    map[int]rowPlace     // where nodes are to be computed: outputs
-	copies   map[copyKey]rowPlace // of nodes, in another stride
-	images   map[int]rowImage     // of nodes whose pixels do not lie side by side
-	slots    map[int]rowSlot      // where nodes are to be computed: in those that they are joined to
-	lines    map[int]rowPlace     // vectors for each pixel, for as many pixels as are worked on at a time
-	uses     []int                // of nodes by other nodes and outputs
-	buffers  []rowBuffer
-	pixels   bool // there are images: they are worked through one by one
+	p          *RowProgram
+	places     map[int]rowPlace     // of nodes that have been computed
+	matrices   map[int]rowPlace     // of shared matrices, by rows of whole vectors
+	turned     map[int]rowPlace     // of gradients of weights, transposed
+	vectors    map[int]rowPlace     // of shared vectors, as whole vectors
+	homes      map[int]rowPlace     // where nodes are to be computed: outputs
+	copies     map[copyKey]rowPlace // of nodes, in another stride
+	images     map[int]rowImage     // of nodes whose pixels do not lie side by side
+	slots      map[int]rowSlot      // where nodes are to be computed: in those that they are joined to
+	lines      map[int]rowPlace     // vectors for each pixel, for as many pixels as are worked on at a time
+	transforms map[int]rowPlace     // of weights of convolutions
+	rounds     map[int]int          // of weights, in bfloat16
+	uses       []int                // of nodes by other nodes and outputs
+	buffers    []rowBuffer
+	pixels     bool // there are images: they are worked through one by one
 }
 
 func (c *rowCompiler) compile(outputs, inputs, params []int) *RowProgram {

@@ -8,7 +8,7 @@ import (
 
 // rowFrame is where every array begins for the piece at hand.
 type rowFrame struct {
-	bases []unsafe.Pointer
+	*rowMemory
 	rows  int
 	first bool // sums over the rows begin
 }

@@ -158,7 +158,7 @@ func (c *rowCompiler) convolve(id int) {
 		c.add(phase, in)
 		return
 	}
-	in.b.rowPlace = c.matrix(w)
+	filtered := c.filtered(in.size, in.from, n.window)
 	channels := whole(in.size.channels)
 	m := rowImage{pixel: channels}
 	if slot, ok := c.slot(id); ok {
@@ -173,6 +173,14 @@ func (c *rowCompiler) convolve(id int) {
 	}
 	in.size.channels = channels
 	in.dst, in.pixel = m.rowPlace, m.pixel
+	switch {
+	case filtered:
+		c.filter(&in, w)
+	case c.p.convolution == BFloat16:
+		c.round(&in, w)
+	default:
+		in.b.rowPlace = c.matrix(w)
+	}
 	c.add(phase, in)
 }
 
@@ -200,6 +208,10 @@ func (c *rowCompiler) convolveAdd(id int) {
 		m = wide
 	}
 	in.b = m.operand()
+	if c.filtered(in.size, in.from, n.window) {
+		c.filterGradient(id, in)
+		return
+	}
 	rows, oc := flattened(n.shape)
 	in.size.channels = columns
 	in.n = rows * columns

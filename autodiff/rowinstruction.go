@@ -31,6 +31,12 @@ const (
 	rowConvolve                        // an image, convolved with weights
 	rowConvolveThin                    // an image times a vector at each pixel
 	rowConvolveAdd                     // the gradient at weights, summed over the rows
+	rowWinograd                        // rowConvolve by Winograd's filtering, with the transform of weights
+	rowWinogradAdd                     // rowConvolveAdd by it, the gradient at the transform of inner times n weights
+	rowTransform                       // the transform of 3x3 weights of inner times n channels
+	rowTransformBack                   // the gradient at weights from that at their transform
+	rowConvolveBF16                    // rowConvolve in bfloat16, with the m-th rounded weights
+	rowRound                           // n weights to the m-th rounded ones
 	rowFlip                            // weights turned around, for the gradient at an image
 	rowCopyPixels                      // the channels of an image
 	rowAveragePool                     // images of another size
@@ -115,14 +121,18 @@ func (in *rowInstruction) operands() []*rowOperand {
 			return []*rowOperand{&in.a, &in.b, &in.c}
 		}
 		return []*rowOperand{&in.a, &in.b}
-	case rowConvolve, rowConvolveThin:
+	case rowConvolveBF16:
+		if in.bias {
+			return []*rowOperand{&in.a, &in.c}
+		}
+	case rowConvolve, rowConvolveThin, rowWinograd:
 		if in.bias {
 			return []*rowOperand{&in.a, &in.b, &in.c}
 		}
 		return []*rowOperand{&in.a, &in.b}
 	case rowSoftmaxGradient:
 		return []*rowOperand{&in.a, &in.b, &in.c}
-	case rowDenseAdd, rowDenseAddTurned, rowSumProducts, rowMatMul, rowConvolveAdd, rowProduct, rowSoftmax:
+	case rowDenseAdd, rowDenseAddTurned, rowSumProducts, rowMatMul, rowConvolveAdd, rowWinogradAdd, rowProduct, rowSoftmax:
 		return []*rowOperand{&in.a, &in.b}
 	}
 	return []*rowOperand{&in.a}

@@ -8,9 +8,15 @@ import (
 
 var windowOne = backends.Window{Size: 1, Step: 1, Up: 1}
 
+// ways name how convolutions are computed that are not direct.
+var ways = map[rowKind]string{
+	rowWinograd: " by Winograd", rowWinogradAdd: " by Winograd", rowTransform: " transform of weights", rowTransformBack: " transform back",
+	rowConvolveBF16: " in bf16", rowRound: " weights in bf16",
+}
+
 // imageText names an instruction of images in a listing.
 func (in *rowInstruction) imageText(p *RowProgram) string {
-	s := fmt.Sprintf("%s = %v", in.dst.text(p, in.n), in.op)
+	s := fmt.Sprintf("%s = %v%s", in.dst.text(p, in.n), in.op, ways[in.kind])
 	if in.window.Size > 0 {
 		s += fmt.Sprint(in.window)
 	}
@@ -29,23 +35,19 @@ func (f *rowFrame) picture(p *rowPlace, r, pixel int, s imageSize) backends.Imag
 
 // image carries out an instruction of images.
 func (f *rowFrame) image(in *rowInstruction, k *kernel32) {
-	if in.kind == rowConvolveAdd && f.first {
+	switch {
+	case !f.first:
+	case in.kind == rowConvolveAdd:
 		clear(f.numbers(&in.dst, 0, in.n))
+	case in.kind == rowWinogradAdd:
+		clear(f.numbers(&in.dst, 0, winogradTerms*in.inner*in.n))
 	}
 	for r := range f.rows {
 		switch in.kind {
-		case rowConvolve:
-			var bias []float32
-			if in.bias {
-				bias = f.numbers(&in.c.rowPlace, 0, in.size.channels)
-			}
-			taps := in.window.Size * in.window.Size
-			w := f.numbers(&in.b.rowPlace, 0, taps*in.from.channels*in.size.channels)
-			k.table.Convolve(f.picture(&in.dst, r, in.pixel, in.size), f.picture(&in.a.rowPlace, r, in.a.pixel, in.from), w, bias, in.window)
+		case rowConvolve, rowConvolveAdd, rowWinograd, rowWinogradAdd, rowConvolveBF16, rowTransform, rowTransformBack, rowRound:
+			f.convolve(in, k.table, r)
 		case rowConvolveThin:
 			f.convolveThin(in, k.table, r)
-		case rowConvolveAdd:
-			k.table.ConvolveGradient(f.numbers(&in.dst, 0, in.n), f.picture(&in.a.rowPlace, r, in.a.pixel, in.from), f.picture(&in.b.rowPlace, r, in.b.pixel, in.size), in.window)
 		case rowFlip:
 			size, ic, oc := in.m, in.inner, in.n
 			k.table.FlipWeights(f.numbers(&in.dst, 0, size*size*oc*whole(ic)), f.numbers(&in.a.rowPlace, 0, size*size*ic*oc), size, ic, oc)

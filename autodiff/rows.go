@@ -22,6 +22,9 @@ type RowProgram struct {
 	columns                 int // numbers a row of the values of a piece
 	piece                   int // rows
 	own                     int // numbers of the values of the largest piece
+	room                    int // numbers that kernels work with beside their operands
+	rounded                 []roundedWeights
+	convolution             Convolution
 	kernels                 atomic.Pointer[resolvedRows]
 	memories                sync.Pool // *rowMemory
 }
@@ -56,8 +59,9 @@ type resolvedRows struct {
 
 // rowMemory is what one run needs besides the caller's arrays; a program keeps those of earlier runs.
 type rowMemory struct {
-	piece, shared []float32
-	bases         []unsafe.Pointer // of each array, for the piece at hand
+	sharedMemory
+	piece, room []float32
+	bases       []unsafe.Pointer // of each array, for the piece at hand
 }
 
 // Piece is the number of rows that the program works through at a time.
@@ -74,14 +78,27 @@ func (p *RowProgram) Run(rows int, outputs, inputs, params [][]float32) {
 	checkRows("input", rows, inputs, p.inputs)
 	checkRows("param", rows, params, p.params)
 	checkRows("output", rows, outputs, p.outputs)
-	kernels := p.resolve()
 	m, _ := p.memories.Get().(*rowMemory)
 	if m == nil {
-		m = p.newMemory()
+		m = p.newMemory(p.newShared())
 	}
-	f := rowFrame{bases: m.bases, rows: 1, first: true}
+	p.before(m, outputs, params)
+	p.run(m, rows, outputs, inputs, params)
+	p.memories.Put(m)
+}
+
+// before carries out what comes before the pieces.
+func (p *RowProgram) before(m *rowMemory, outputs, params [][]float32) {
+	f := rowFrame{rowMemory: m, rows: 1, first: true}
 	f.enterShared(p, outputs, params)
-	f.run(p.code[phaseBefore], kernels[phaseBefore])
+	f.run(p.code[phaseBefore], p.resolve()[phaseBefore])
+}
+
+// run carries out the rest.
+func (p *RowProgram) run(m *rowMemory, rows int, outputs, inputs, params [][]float32) {
+	kernels := p.resolve()
+	f := rowFrame{rowMemory: m}
+	f.enterShared(p, outputs, params)
 	pieces := max(1, (rows+p.piece-1)/p.piece) // one of no rows makes sums 0
 	for i := range pieces {
 		first, end := i*rows/pieces, (i+1)*rows/pieces
@@ -92,17 +109,31 @@ func (p *RowProgram) Run(rows int, outputs, inputs, params [][]float32) {
 	f.rows, f.first = 1, true
 	f.run(p.code[phaseAfter], kernels[phaseAfter])
 	clear(m.bases[arrayCaller:]) // keep nothing of the caller's
-	p.memories.Put(m)
 }
 
-func (p *RowProgram) newMemory() *rowMemory {
+// sharedMemory is what the values that all particles share live in.
+type sharedMemory struct {
+	numbers []float32
+	rounded []*backends.BF16Weights
+}
+
+func (p *RowProgram) newShared() sharedMemory {
+	s := sharedMemory{numbers: aligned32(p.shared + backends.DenseWidth)}
+	for _, w := range p.rounded {
+		s.rounded = append(s.rounded, backends.NewBF16Weights(make([]float32, w.numbers()), w.size, w.inputs, w.outputs))
+	}
+	return s
+}
+
+func (p *RowProgram) newMemory(shared sharedMemory) *rowMemory {
 	m := &rowMemory{
-		piece:  aligned32(p.own + backends.DenseWidth),
-		shared: aligned32(p.shared + backends.DenseWidth),
-		bases:  make([]unsafe.Pointer, arrayCaller+len(p.inputs)+len(p.params)+len(p.outputs)),
+		sharedMemory: shared,
+		piece:        aligned32(p.own + backends.DenseWidth),
+		room:         aligned32(p.room),
+		bases:        make([]unsafe.Pointer, arrayCaller+len(p.inputs)+len(p.params)+len(p.outputs)),
 	}
 	m.bases[arrayPiece] = unsafe.Pointer(unsafe.SliceData(m.piece))
-	m.bases[arrayShared] = unsafe.Pointer(unsafe.SliceData(m.shared))
+	m.bases[arrayShared] = unsafe.Pointer(unsafe.SliceData(m.numbers))
 	m.bases[arrayConstants] = unsafe.Pointer(unsafe.SliceData(p.constants))
 	return m
 }

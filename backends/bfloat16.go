@@ -26,14 +26,30 @@ func NewBF16Weights(w []float32, size, ic, oc int) *BF16Weights {
 	}
 	even := (ic + 1) &^ 1
 	b := &BF16Weights{size: size, inputs: ic, outputs: oc, pairs: make([]uint32, taps*even/2*oc), exchanged: make([]float32, taps*even*oc)}
-	for i := range taps * ic * oc {
-		o, c, tap := i%oc, i/oc%ic, i/oc/ic
-		rounded := roundBF16(w[i])
-		b.exchanged[(tap*even+c^1)*oc+o] = rounded
-		pair := &b.pairs[(tap*even/2+c/2)*oc+o]
-		*pair |= math.Float32bits(rounded) >> 16 << (c % 2 * 16)
-	}
+	b.Set(w)
 	return b
+}
+
+// Set rounds other weights into the same memory.
+func (b *BF16Weights) Set(w []float32) {
+	taps, ic, oc := b.size*b.size, b.inputs, b.outputs
+	if len(w) < taps*ic*oc {
+		panic(fmt.Sprintf("backends: %d weights for %d x %d taps from %d to %d channels", len(w), b.size, b.size, ic, oc))
+	}
+	even := (ic + 1) &^ 1
+	for tap := range taps {
+		for c := range ic {
+			from, to, pairs := w[(tap*ic+c)*oc:][:oc], b.exchanged[(tap*even+c^1)*oc:][:oc], b.pairs[(tap*even/2+c/2)*oc:][:oc]
+			for o, v := range from {
+				to[o] = roundBF16(v)
+				bits := math.Float32bits(to[o]) >> 16
+				if c%2 == 1 {
+					bits = bits<<16 | pairs[o]&0xffff
+				}
+				pairs[o] = bits // the upper half stays 0 where there is no second channel
+			}
+		}
+	}
 }
 
 // roundBF16 is the nearest number of bfloat16, the even one of two. NaN stays NaN.
