@@ -171,8 +171,11 @@ func (s *sweep) bell(x int, c float64) int {
 	return s.mul(s.unary(opExp, s.mul(s.mul(x, x), s.number(-1))), s.number(c))
 }
 
-// silu tells whether two factors are a value and its sigmoid.
+// silu tells whether two factors are an image and its sigmoid. (Vectors are small, and keep the bits that trainings have had.)
 func (s *sweep) silu(x, y int) (v, sigmoid int, ok bool) {
+	if len(s.shape(x)) != 3 {
+		return 0, 0, false
+	}
 	if n := s.nodes[y]; n.op == opSigmoid && n.args[0] == x {
 		return x, y, true
 	}
