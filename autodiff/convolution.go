@@ -16,8 +16,8 @@ const (
 	// Winograd's minimal filtering F(4x4, 3x3) takes a quarter of the products (Lavin and Gray, 2016), and more additions. The
 	// worst number of a layer's result is off by up to 4e-5 of their root mean square, five to eight times what it is off
 	// directly. It computes the layers whose window is 3x3 with steps of one pixel, whose channels are multiples of 16 on both
-	// sides, and whose image has enough pixels to gain by it (4x4, and all of 6x6 or more but 9x9); also their gradients. The others
-	// stay direct.
+	// sides, and of whose products it takes at most half: images of 4x4, 7x7, 8x8 and 10x10 pixels or more, for example. It does so
+	// for their gradients too. The others stay direct.
 	Winograd
 	// BFloat16 rounds images and weights to 8 bits of precision before they meet, and adds up in float32: twice as fast where
 	// the processor has instructions for it (AVX512_BF16), not faster elsewhere. It is for results, not for learning: programs with

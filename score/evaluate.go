@@ -144,7 +144,7 @@ func (m *Model) evaluate(b *buffer, dst, x *lanes.Block, first, n int) {
 	if m.given > 0 {
 		b.inputs = append(b.inputs, b.given[:n*m.given])
 	}
-	m.program.Run(n, b.outputs, b.inputs, m.weights)
+	m.program.Run(n, b.outputs, b.inputs)
 	for j := range dim {
 		from := b.score[j : (n-1)*dim+j+1]
 		to := dst.Row(j)[first : first+n]

@@ -17,11 +17,13 @@ import (
 type Model struct {
 	info    ModelInfo
 	formula []byte // as autodiff encodes it
-	program *autodiff.RowProgram
+	program *autodiff.BoundRows
 	names   []string // of the parameters
 	shapes  [][]int
 	weights [][]float32
 	short   bool // the weights are numbers of bfloat16, and its file holds them as such
+	// convolution is how it is evaluated, and no part of what it is.
+	convolution autodiff.Convolution
 
 	dim     int
 	noisy   bool   // it has the input sigma
@@ -92,7 +94,8 @@ func newModel(formula []byte, weights map[string][]float32, info ModelInfo, shor
 	if err != nil {
 		return nil, fmt.Errorf("score: model: %w", err)
 	}
-	if err := errors.Join(checkOperations(formula), m.compile(f)); err != nil {
+	program, err := m.compile(f)
+	if err := errors.Join(checkOperations(formula), err); err != nil {
 		return nil, fmt.Errorf("score: model: %w", err)
 	}
 	if len(weights) != len(m.names) {
@@ -116,6 +119,7 @@ func newModel(formula []byte, weights map[string][]float32, info ModelInfo, shor
 	if err := m.info.check(m.dim, m.given); err != nil {
 		return nil, fmt.Errorf("score: model: %w", err)
 	}
+	m.program = program.Bind(m.weights)
 	if err := m.sum(); err != nil {
 		return nil, err
 	}
@@ -137,7 +141,7 @@ func checkOperations(formula []byte) error {
 }
 
 // compile makes the program and reads off its inputs and parameters.
-func (m *Model) compile(f *autodiff.Formula) error {
+func (m *Model) compile(f *autodiff.Formula) (*autodiff.RowProgram, error) {
 	var x, sigma, given autodiff.Value
 	for _, v := range f.Inputs {
 		switch name := v.Name(); name {
@@ -148,54 +152,80 @@ func (m *Model) compile(f *autodiff.Formula) error {
 		case inputGiven:
 			given = v
 		default:
-			return fmt.Errorf("its formula has the input %q: a score has x, and perhaps sigma and given", name)
+			return nil, fmt.Errorf("its formula has the input %q: a score has x, and perhaps sigma and given", name)
 		}
 	}
 	if x.Graph() == nil || len(x.Shape()) != 1 {
-		return fmt.Errorf("its formula has no input x that is a vector")
+		return nil, fmt.Errorf("its formula has no input x that is a vector")
 	}
 	m.dim = x.Size()
 	inputs := []autodiff.Value{x}
 	if sigma.Graph() != nil {
 		if len(sigma.Shape()) != 0 {
-			return fmt.Errorf("its formula has an input sigma of shape %v: a noise level is a scalar", sigma.Shape())
+			return nil, fmt.Errorf("its formula has an input sigma of shape %v: a noise level is a scalar", sigma.Shape())
 		}
 		m.noisy = true
 		inputs = append(inputs, sigma)
 	}
 	if given.Graph() != nil {
 		if len(given.Shape()) != 1 {
-			return fmt.Errorf("its formula has an input given of shape %v: what a score is conditioned on is a vector", given.Shape())
+			return nil, fmt.Errorf("its formula has an input given of shape %v: what a score is conditioned on is a vector", given.Shape())
 		}
 		m.given = given.Size()
 		inputs = append(inputs, given)
 	}
 	s, ok := f.Output(outputName)
 	if !ok || len(f.Outputs) != 1 {
-		return fmt.Errorf("its formula has %d outputs: a model has one, %q", len(f.Outputs), outputName)
+		return nil, fmt.Errorf("its formula has %d outputs: a model has one, %q", len(f.Outputs), outputName)
 	}
 	if !slices.Equal(s.Shape(), x.Shape()) {
-		return fmt.Errorf("its formula gives shape %v for points of %d coordinates: a score is a vector of as many", s.Shape(), m.dim)
+		return nil, fmt.Errorf("its formula gives shape %v for points of %d coordinates: a score is a vector of as many", s.Shape(), m.dim)
 	}
 	if s.Shared() {
-		return fmt.Errorf("its score does not depend on x: it is the same for all points")
+		return nil, fmt.Errorf("its score does not depend on x: it is the same for all points")
 	}
 	if f.Precision != modelPrecision {
-		return fmt.Errorf("its precision is %q: %q is what networks are computed in", f.Precision, modelPrecision)
+		return nil, fmt.Errorf("its precision is %q: %q is what networks are computed in", f.Precision, modelPrecision)
 	}
+	m.names, m.shapes = nil, nil
 	for _, v := range f.Params {
 		m.names, m.shapes = append(m.names, v.Name()), append(m.shapes, v.Shape())
 	}
-	program, err := autodiff.CompileRows([]autodiff.Value{s}, inputs, f.Params)
+	program, err := autodiff.CompileRowsBy(m.convolution, []autodiff.Value{s}, inputs, f.Params)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	m.program, m.piece = program, mostPiece
+	m.piece = mostPiece
 	if program.Piece() == 1 {
 		m.piece = 1 // an image is work enough for a call, and between two of them a context may end
 	}
-	return nil
+	return program, nil
 }
+
+// With is the same model with its convolutions computed in another way: its scores have other bits, with the error that autodiff
+// states. A model with no convolution that would be is an error.
+func (m *Model) With(convolution autodiff.Convolution) (*Model, error) {
+	if convolution == m.convolution {
+		return m, nil
+	}
+	other := &Model{info: m.info, formula: m.formula, weights: m.weights, short: m.short, convolution: convolution, sha256: m.sha256}
+	f, err := autodiff.Decode(m.formula)
+	if err != nil {
+		return nil, fmt.Errorf("score: model: %w", err)
+	}
+	program, err := other.compile(f)
+	if err != nil {
+		return nil, fmt.Errorf("score: model: %w", err)
+	}
+	if chosen, all := program.Convolutions(); chosen == 0 && convolution != autodiff.Direct {
+		return nil, fmt.Errorf("score: the model has %d convolutions, and none that %v would compute: use direct", all, convolution)
+	}
+	other.program = program.Bind(other.weights)
+	return other, nil
+}
+
+// Convolution is how the model's convolutions are computed: directly, unless [Model.With] chose another way.
+func (m *Model) Convolution() autodiff.Convolution { return m.convolution }
 
 func (i ModelInfo) check(dim, given int) error {
 	for _, column := range []struct {
@@ -309,10 +339,14 @@ func (f family) Dim() int            { return f.m.dim }
 func (f family) At(sigma float64) Fn { return learned{f.m, sigma, f.given} }
 func (f family) String() string      { return f.m.String() }
 
-// String names the model by the beginning of its checksum.
+// String names the model by the beginning of its checksum, and its way of convolutions if it is not direct.
 func (m *Model) String() string {
-	if m.noisy {
-		return fmt.Sprintf("model %.16s", m.sha256)
+	text := fmt.Sprintf("model %.16s", m.sha256)
+	if !m.noisy {
+		text += fmt.Sprintf(" of noise level %v", m.info.Sigma)
 	}
-	return fmt.Sprintf("model %.16s of noise level %v", m.sha256, m.info.Sigma)
+	if m.convolution != autodiff.Direct {
+		text += fmt.Sprintf(" with %v convolutions", m.convolution)
+	}
+	return text
 }

@@ -1,6 +1,7 @@
 package main
 
-// The tutorial's U-Net of 129,697 parameters on digits, in float32 on both sides and with direct convolution on ours. A folder with
+// The tutorial's U-Net of 129,697 parameters on digits, in float32 on both sides and with direct convolution on ours
+// unless its form says otherwise. A folder with
 // digits is given by -digits.
 
 // passes are the rows of one pass of the network, or one step of its training.
@@ -30,7 +31,13 @@ func unetForms() []ourForm {
 		{"two workers, float32", nil},
 		{"one worker", []string{"-workers", "1"}},
 		{"two workers, AVX2", []string{"-backend", "avx2"}},
+		{"two workers, Winograd by name", []string{"-conv", "winograd"}},
 	}
+}
+
+// and in bfloat16, which is not for training.
+func unetScoreForms() []ourForm {
+	return append(unetForms(), ourForm{"two workers, bf16 by name", []string{"-conv", "bf16"}})
 }
 
 var unetTraining = workload{
@@ -47,7 +54,7 @@ var unetForward10 = workload{
 	name:  "unet-forward10",
 	title: "U-Net, one pass of 10 images",
 	check: interval{19, 23},
-	ours:  unetForms(),
+	ours:  unetScoreForms(),
 	rows:  passes(2, 2.1, 3.5),
 	part:  "forward10",
 }
@@ -56,7 +63,7 @@ var unetForward100 = workload{
 	name:  "unet-forward100",
 	title: "U-Net, one pass of 100 images",
 	check: interval{19, 23},
-	ours:  unetForms(),
+	ours:  unetScoreForms(),
 	rows:  passes(1.6, 2, 3.5),
 	part:  "forward100",
 }
@@ -65,7 +72,7 @@ var unetSampling = workload{
 	name:  "unet-sample",
 	title: "U-Net, annealed Langevin, 10 images x 10 levels x 100 steps, the whole sampling call",
 	check: interval{0.05, 0.15}, // the mean pixel
-	ours:  unetForms(),
+	ours:  unetScoreForms(),
 	rows:  passes(1.8, 1.8, 3.2),
 	part:  "sample",
 }

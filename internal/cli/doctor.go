@@ -27,8 +27,10 @@ type health struct {
 	// Peaks of one core in multiply-adds, in units of 1e9 float64 operations a second; float32 has twice as many.
 	Peaks map[string]float64 `json:"peaks_gflops"`
 	Class string             `json:"class"` // wide, narrow, or none: see backends.Wide
-	Disk  string             `json:"disk"`
-	Fit   bool               `json:"fit"` // nothing found that keeps infer from working
+	// BF16 says that convolutions in bfloat16 have instructions of their own.
+	BF16 bool   `json:"bf16"`
+	Disk string `json:"disk"`
+	Fit  bool   `json:"fit"` // nothing found that keeps infer from working
 }
 
 // features are the instruction sets that decide which kernels run.
@@ -63,6 +65,7 @@ func examine() health {
 			h.Class = "wide"
 		}
 	}
+	h.BF16 = multipliesBF16()
 	h.Disk, h.Fit = disk()
 	return h
 }
@@ -114,6 +117,11 @@ func doctorCommand(s *streams) *cobra.Command {
 				"narrow": ": 512-bit vectors are no faster than 256-bit ones in multiply-adds",
 				"none":   ": no AVX-512",
 			}[h.Class])
+			if h.BF16 {
+				line("bf16", "by AVX512_BF16: --conv bf16 is faster than direct")
+			} else {
+				line("bf16", "no instructions for it: --conv bf16 gains nothing")
+			}
 			line("disk", "%s", h.Disk)
 			if _, err := fmt.Fprint(s.out, b.String()); err != nil {
 				return err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/scorefield/infer/autodiff"
 	"github.com/scorefield/infer/draws"
 	"github.com/scorefield/infer/internal/dataset"
 	"github.com/scorefield/infer/lanes"
@@ -25,6 +26,7 @@ type evaluation struct {
 	folder     string
 	classifier string
 	model      string
+	conv       string
 	asJSON     bool
 	workers    int
 }
@@ -36,6 +38,8 @@ type evaluated struct {
 	Classifier quality.ClassifierInfo `json:"classifier"`
 	*quality.Report
 	Denoising []quality.Level `json:"denoising,omitempty"`
+	// Convolution is how the model was evaluated for them; nil for direct convolutions.
+	Convolution *convolution `json:"convolution,omitempty"`
 }
 
 func evalCommand(s *streams) *cobra.Command {
@@ -52,14 +56,22 @@ func evalCommand(s *streams) *cobra.Command {
 			if e.folder == "" {
 				return usage("eval compares draws with real images: name their folder with --data, one with train-images-idx3-ubyte.gz and t10k-images-idx3-ubyte.gz for example")
 			}
+			if c.Flags().Changed("conv") && e.model == "" {
+				return usage("--conv is about the convolutions of a --model, which is not given")
+			}
+			if _, err := convolutionOf(e.conv); err != nil {
+				return err
+			}
 			return e.run(c.Context(), s, args[0])
 		},
 	}
 	c.Flags().StringVar(&e.folder, "data", "", "folder of real images, with a training and a test part")
 	c.Flags().StringVar(&e.classifier, "classifier", "", "the ruler: "+strings.Join(quality.Shipped(), ", ")+" or a file (default: the one that knows the test images)")
 	c.Flags().StringVar(&e.model, "model", "", "also judge this model's score, by its denoising error at each noise level")
+	c.Flags().StringVar(&e.conv, "conv", autodiff.Direct.String(), convUsage)
 	c.Flags().BoolVar(&e.asJSON, "json", false, "print JSON")
 	c.Flags().IntVar(&e.workers, "workers", 0, "workers (default: all cores)")
+	_ = c.RegisterFlagCompletionFunc("conv", cobra.FixedCompletions(convolutions(), cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
@@ -91,7 +103,7 @@ func (e *evaluation) run(ctx context.Context, s *streams, path string) error {
 		return err
 	}
 	if e.model != "" {
-		if out.Denoising, err = e.denoising(ctx, training, heldOut); err != nil {
+		if out.Denoising, out.Convolution, err = e.denoising(ctx, training, heldOut); err != nil {
 			return err
 		}
 	}
@@ -184,16 +196,19 @@ func (e *evaluation) ruler(ctx context.Context, test *quality.Labelled) (*qualit
 // denoisingLevels are the noise levels at which a score is judged, of pixels in [0, 1].
 var denoisingLevels = []float64{0.01, 0.03, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2}
 
-func (e *evaluation) denoising(ctx context.Context, training, heldOut *dataset.Images) ([]quality.Level, error) {
+func (e *evaluation) denoising(ctx context.Context, training, heldOut *dataset.Images) ([]quality.Level, *convolution, error) {
 	m, err := loadModel(e.model)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if m, err = withConvolution(m, e.model, e.conv); err != nil {
+		return nil, nil, err
 	}
 	if _, err := m.Conditional(); err != nil {
-		return nil, usage("--model %s: %v", e.model, err)
+		return nil, nil, usage("--model %s: %v", e.model, err)
 	}
 	if m.Dim() != training.Height*training.Width {
-		return nil, usage("--model %s is for %d pixels, the images of %s have %d", e.model, m.Dim(), e.folder, training.Height*training.Width)
+		return nil, nil, usage("--model %s is for %d pixels, the images of %s have %d", e.model, m.Dim(), e.folder, training.Height*training.Width)
 	}
 	var levels []float64
 	info := m.Info()
@@ -202,7 +217,8 @@ func (e *evaluation) denoising(ctx context.Context, training, heldOut *dataset.I
 			levels = append(levels, sigma)
 		}
 	}
-	return quality.Denoising(ctx, denoiser(m), levels, training.Pixels, heldOut.Pixels, m.Dim())
+	found, err := quality.Denoising(ctx, denoiser(m), levels, training.Pixels, heldOut.Pixels, m.Dim())
+	return found, describeConvolution(m), err
 }
 
 // denoiser is a model's score, without a class where it knows classes.
@@ -252,6 +268,9 @@ func (e *evaluated) write(w io.Writer, path string) {
 		return
 	}
 	fmt.Fprintf(w, "\nmean squared error after denoising, over that before (1: nothing is done)\n")
+	if e.Convolution != nil {
+		fmt.Fprintf(w, "convolutions: %v\n", e.Convolution)
+	}
 	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "noise level\ttest images\ttraining images\t")
 	for _, l := range e.Denoising {

@@ -159,6 +159,8 @@ type report struct {
 	Stuck    int           `json:"not_moved_since_half_time"`
 	Bias     *bias         `json:"bias,omitempty"` // of a kernel that does not reject
 	Plugin   *pluginReport `json:"plugin,omitempty"`
+	// Convolution is nil for direct ones.
+	Convolution *convolution `json:"convolution,omitempty"`
 }
 
 // comparison is the worst of several.
@@ -208,7 +210,7 @@ func (j *job) report(ctx context.Context, t draws.Table) (*report, error) {
 		summary: said, classes: classes, Settings: j.set, Backend: backends.Current().Name, Workers: j.workers(),
 		Evaluations: run.Evaluations, Rate: float64(run.Evaluations) / j.seconds,
 		Acceptance: real(run.Acceptance), NeverMoved: run.NeverMoved, Outside: run.Outside,
-		Output: j.effort.output, Plot: j.effort.plot, Film: j.effort.film,
+		Output: j.effort.output, Plot: j.effort.plot, Film: j.effort.film, Convolution: describeConvolution(j.model),
 	}
 	if j.set.Tuned {
 		r.Tuning = &tuning{run.Tuning.Pilots, run.Tuning.Transitions, real(run.Tuning.Acceptance), run.Tuning.Evaluations}
@@ -298,6 +300,9 @@ func (r *report) print(s *streams, t draws.Table, e effort) error {
 	line(name, "%s", step)
 	if set.ClassCount > 0 && set.Guidance != 1 {
 		line("guidance", "%s", number(set.Guidance))
+	}
+	if r.Convolution != nil {
+		line("conv", "%v", r.Convolution)
 	}
 	if !math.IsNaN(float64(r.Acceptance)) {
 		line("acceptance", "%.3f", r.Acceptance)

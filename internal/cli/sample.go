@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/scorefield/infer/autodiff"
 	"github.com/scorefield/infer/backends"
 	"github.com/scorefield/infer/density"
 	"github.com/scorefield/infer/draws"
@@ -102,6 +103,7 @@ func sampleCommand(s *streams) *cobra.Command {
 	f.BoolVar(&set.KeepNoise, "keep-noise", false, "leave out the last, denoising step")
 	f.StringVar(&set.classes, "class", "", "class of the images, by name or number; several with commas are taken in turn (default: each draws its own)")
 	f.Float64Var(&set.Guidance, "guidance", 1, "weight of the class: above 1 images are more typical of it, and less varied")
+	f.StringVar(&set.Convolution, "conv", autodiff.Direct.String(), convUsage)
 	f.IntVar(&set.Particles, "particles", defaultParticles, "number of particles, each of which becomes one draw (images: 16)")
 	f.Uint64Var(&set.Seed, "seed", 0, "seed of all random numbers (default: a new one, printed)")
 	f.StringVar(&set.Init, "init", initNormal, "start: normal (N(0, I), or noise of the first level), uniform (-1 to 1, or black to white), or a file of points")
@@ -120,6 +122,7 @@ func sampleCommand(s *streams) *cobra.Command {
 		"density": func() []string { return names(listDensities()) },
 		"sampler": func() []string { return names(samplers) },
 		"backend": func() []string { return names(listBackends()) },
+		"conv":    convolutions,
 		"model":   shipped.Names,
 	} {
 		_ = c.RegisterFlagCompletionFunc(name, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -168,6 +171,14 @@ func complete(c *cobra.Command, set *settings, e *effort, constants []string, st
 	if set.Constants, err = parseConstants(constants); err != nil {
 		return err
 	}
+	if by, err := convolutionOf(set.Convolution); err != nil {
+		return err
+	} else if by == autodiff.Direct {
+		set.Convolution = "" // files of draws say what is unusual
+	}
+	if changed("conv") && !changed("model") {
+		return usage("--conv is about the convolutions of a --model, which is not given")
+	}
 	if e.backend != "" {
 		if err := oneOf("backend", e.backend, []string{"generic", "avx2", "avx512"}); err != nil {
 			return err
@@ -204,6 +215,9 @@ func complete(c *cobra.Command, set *settings, e *effort, constants []string, st
 // choose fills in what goes by the target: the sampler, its step size, its noise levels.
 func choose(set *settings, g goal, changed func(name string) bool) error {
 	if g.hosted.isScore() {
+		if changed("conv") {
+			return usage("--conv belongs to models of infer: plug-in %s computes %s in its own way", g.hosted.name, set.Model)
+		}
 		return g.hosted.choose(set, changed)
 	}
 	if set.Sampler == "" {

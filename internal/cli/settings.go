@@ -45,10 +45,12 @@ type settings struct {
 	Classes    []int   `json:"classes,omitempty"`
 	ClassCount int     `json:"class_count,omitempty"` // how many the model knows
 	Guidance   float64 `json:"guidance,omitempty"`    // its weight: 1 is the score of the class, 0 forgets it
-	Particles  int     `json:"particles"`
-	Seed       uint64  `json:"seed"`
-	Init       string  `json:"init"`                  // normal, uniform or a file
-	InitHash   string  `json:"init_sha256,omitempty"` // of that file's points
+	// Convolution is how the model's convolutions are computed, by its name; empty for direct.
+	Convolution string `json:"conv,omitempty"`
+	Particles   int    `json:"particles"`
+	Seed        uint64 `json:"seed"`
+	Init        string `json:"init"`                  // normal, uniform or a file
+	InitHash    string `json:"init_sha256,omitempty"` // of that file's points
 	// Plugin is the plug-in that Density or Model names; nil for what is built in.
 	Plugin *pluginUse `json:"plugin,omitempty"`
 
@@ -153,6 +155,9 @@ func (s settings) arguments() []string {
 	}
 	if s.ClassCount > 0 && s.Guidance != 1 {
 		args = append(args, "--guidance", number(s.Guidance))
+	}
+	if s.Convolution != "" {
+		args = append(args, "--conv", s.Convolution)
 	}
 	if s.Init != initNormal || s.Model != "" {
 		args = append(args, "--init", s.Init)

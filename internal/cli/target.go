@@ -54,6 +54,9 @@ func aim(s *settings) (goal, error) {
 		return goal{}, data(fmt.Errorf("%s is another model than the draws were made with: its SHA-256 is %s, theirs was %s", s.Model, m.SHA256(), s.ModelHash))
 	}
 	s.ModelHash = m.SHA256()
+	if m, err = withConvolution(m, s.Model, s.Convolution); err != nil {
+		return goal{}, err
+	}
 	return goal{model: m}, nil
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/scorefield/infer/autodiff"
 	"github.com/scorefield/infer/internal/dataset"
 	"github.com/scorefield/infer/internal/figure"
 	"github.com/scorefield/infer/internal/store"
@@ -41,6 +42,7 @@ type training struct {
 	made            train.Data // of the recipe
 	own             bool       // flags have chosen the network
 	changed         func(flag string) bool
+	conv            string // how convolutions are computed
 	images          string // what the data are, in words, where they are images
 }
 
@@ -97,6 +99,7 @@ func trainCommand(s *streams) *cobra.Command {
 	f.Float64Var(&t.config.EMA, "ema", 0.999, "decay of the average of the weights; 0: the last weights")
 	f.Float64Var(&t.config.Validation.Share, "validation", 0, "share of the draws kept to tell the best weights")
 	f.IntVar(&t.config.Validation.Patience, "patience", 0, "evaluations without progress after which to stop; 0: never")
+	f.StringVar(&t.conv, "conv", autodiff.Direct.String(), "how convolutions are computed: direct or winograd; each has weights of its own")
 	f.Uint64Var(&t.config.Seed, "seed", 0, "seed of all random numbers (default: a new one, printed)")
 	f.BoolVar(&t.config.Resume, "resume", false, "go on from the newest checkpoint beside the output, if there is one")
 	f.DurationVar(&t.checkpointEvery, "checkpoint-every", 10*time.Second, "time between checkpoints, three of which are kept until the model is complete")
@@ -105,6 +108,7 @@ func trainCommand(s *streams) *cobra.Command {
 	f.StringVar(&t.curve, "curve", "", "write the loss curve as numbers: .csv")
 	f.BoolVar(&t.json, "json", false, "print the result as JSON")
 	f.BoolVar(&t.quiet, "quiet", false, "no progress on standard error")
+	_ = c.RegisterFlagCompletionFunc("conv", cobra.FixedCompletions([]string{autodiff.Direct.String(), autodiff.Winograd.String()}, cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("recipe", cobra.FixedCompletions(recipes, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
@@ -166,6 +170,13 @@ func (t *training) complete(c *cobra.Command) error {
 			}
 		}
 	}
+	by, err := convolutionOf(t.conv)
+	if err != nil {
+		return err
+	}
+	if by == autodiff.BFloat16 {
+		return usage("--conv bf16 is too coarse to learn with: take winograd or direct, and bf16 to sample from the model")
+	}
 	if !changed("seed") {
 		seed, err := newSeed()
 		if err != nil {
@@ -181,6 +192,7 @@ func (t *training) complete(c *cobra.Command) error {
 		return err
 	}
 	t.config.Checkpoint, t.config.CheckpointEvery = t.output, t.checkpointEvery
+	t.config.Convolution = by // also of a recipe: how it is computed is no part of it
 	return nil
 }
 
@@ -416,6 +428,8 @@ type learned struct {
 	Info       score.ModelInfo `json:"info"`
 	Seconds    float64         `json:"seconds"`
 	Notes      []string        `json:"notes,omitempty"`
+	// Convolution is nil for direct ones.
+	Convolution *convolution `json:"convolution,omitempty"`
 }
 
 func (t *training) report(s *streams, r *train.Result, seconds float64) error {
@@ -423,7 +437,7 @@ func (t *training) report(s *streams, r *train.Result, seconds float64) error {
 	last := r.Curve[len(r.Curve)-1]
 	if t.json {
 		return printJSON(s.out, learned{1, t.output, r.Model.SHA256(), r.Parameters, r.Model.Dim(), info.Rows, r.Steps, r.Resumed, t.config.Seed,
-			real(last.Loss), r.Best, real(r.Validation), info, seconds, r.Notes})
+			real(last.Loss), r.Best, real(r.Validation), info, seconds, r.Notes, describeWay(t.config.Convolution)})
 	}
 	var b bytes.Buffer
 	line := func(name, format string, args ...any) {
@@ -447,6 +461,9 @@ func (t *training) report(s *streams, r *train.Result, seconds float64) error {
 		line("speed", "%.3g s, %.3g images/s", seconds, steps*float64(t.config.Batch)/seconds)
 	} else {
 		line("speed", "%.3g s, %.3g us a step", seconds, 1e6*seconds/steps)
+	}
+	if c := describeWay(t.config.Convolution); c != nil {
+		line("conv", "%v", c)
 	}
 	line("seed", "%d", t.config.Seed)
 	for _, path := range []string{t.output, t.plot, t.curve} {

@@ -16,7 +16,7 @@ const recipeClassifier = "classifier"
 
 // trainClassifier trains a ruler on the training images of a folder, and judges it by the test images.
 func (t *training) trainClassifier(c *cobra.Command, s *streams) error {
-	for _, flag := range []string{"steps", "points", "plot", "curve", "resume", "checkpoint-every", "json"} {
+	for _, flag := range []string{"steps", "points", "plot", "curve", "resume", "checkpoint-every", "json", "conv"} {
 		if c.Flags().Changed(flag) {
 			return usage("--%s is not for --recipe classifier, which knows --data, -o, --seed, --workers and --quiet", flag)
 		}

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
+	"github.com/scorefield/infer/autodiff"
 	"github.com/scorefield/infer/internal/store"
 )
 
@@ -72,6 +74,9 @@ func (t *trainer) identify(all *rows) string {
 	if all.given != nil {
 		identity = append(identity, [2]string{"what is given for the rows", fmt.Sprintf("%d elements (%.16s), %v dropped", all.givenSize, hash(all.given), t.DropGiven)})
 	}
+	if t.Convolution != autodiff.Direct {
+		identity = append(identity, [2]string{convolutionName, t.Convolution.String()})
+	}
 	text, _ := json.Marshal(identity) // strings always marshal
 	return string(text)
 }
@@ -86,6 +91,20 @@ func (e *DifferentTrainingError) Error() string {
 	return fmt.Sprintf("the checkpoint is of another training: %s is %s there and %s here: resume with the settings of the checkpoint, or start anew without it", e.What, e.Checkpoint, e.Asked)
 }
 
+// convolutionName is what identities call the way of convolutions, if it is not direct.
+const convolutionName = "the way of convolutions"
+
+// convolutionIn is the way of convolutions of an identity, which is left without it.
+func convolutionIn(identity *[][2]string) string {
+	for i, entry := range *identity {
+		if entry[0] == convolutionName {
+			*identity = slices.Delete(*identity, i, i+1)
+			return entry[1]
+		}
+	}
+	return autodiff.Direct.String()
+}
+
 // differs compares two identities.
 func differs(there, here string) error {
 	var a, b [][2]string
@@ -94,6 +113,9 @@ func differs(there, here string) error {
 	}
 	if err := json.Unmarshal([]byte(here), &b); err != nil {
 		return err
+	}
+	if x, y := convolutionIn(&a), convolutionIn(&b); x != y {
+		return &DifferentTrainingError{What: convolutionName, Checkpoint: x, Asked: y}
 	}
 	for i := range b {
 		if i >= len(a) || a[i][0] != b[i][0] {

@@ -62,10 +62,13 @@ func newPlan(c *Config, dim int) (*plan, error) {
 	}
 	outputs := append([]autodiff.Value{loss}, gradients...)
 	p.drawn = row.drawn
-	if p.gradient, err = autodiff.CompileRows(outputs, row.inputs, p.params.Values()); err != nil {
+	if p.gradient, err = autodiff.CompileRowsBy(c.Convolution, outputs, row.inputs, p.params.Values()); err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
-	if p.loss, err = autodiff.CompileRows(outputs[:1], row.inputs, p.params.Values()); err != nil {
+	if chosen, all := p.gradient.Convolutions(); chosen == 0 && c.Convolution != autodiff.Direct {
+		return nil, fmt.Errorf("train: the network has %d convolutions and gradients of them, and none that %v would compute: use direct", all, c.Convolution)
+	}
+	if p.loss, err = autodiff.CompileRowsBy(c.Convolution, outputs[:1], row.inputs, p.params.Values()); err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
 	p.formula, err = autodiff.Encode(autodiff.Formula{

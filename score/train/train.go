@@ -21,6 +21,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/scorefield/infer/autodiff"
 	"github.com/scorefield/infer/internal/parallel"
 	"github.com/scorefield/infer/internal/store"
 	"github.com/scorefield/infer/lanes"
@@ -58,9 +59,12 @@ type Config struct {
 	// batch may be smaller. If 0 it is the batch for a small network and an eighth of it for a large one.
 	Group int
 	Seed  uint64
-	Adam  Adam
-	Rate  Rate    // learning rate
-	Clip  float64 // largest norm of the gradient, longer ones are shortened; no bound if 0
+	// Convolution is how convolutions and their gradients are computed, which the learned weights depend on. autodiff.BFloat16 is
+	// too coarse to learn with. The model that results is evaluated directly.
+	Convolution autodiff.Convolution
+	Adam        Adam
+	Rate        Rate    // learning rate
+	Clip        float64 // largest norm of the gradient, longer ones are shortened; no bound if 0
 	// EMA is the decay m of an exponential moving average of the weights, in [0, 1), which the model gets in place of the
 	// last weights; none if 0. Average n, counted from 0, takes min(m, (1+n)/(10+n)), so early weights are forgotten.
 	EMA        float64
@@ -425,6 +429,9 @@ func (t *trainer) describe() string {
 	}
 	if t.EMA > 0 {
 		text += fmt.Sprintf(", average of the weights with decay %v", t.EMA)
+	}
+	if t.Convolution != autodiff.Direct {
+		text += fmt.Sprintf(", %v convolutions", t.Convolution)
 	}
 	return text
 }

@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/scorefield/infer/autodiff"
 	"github.com/scorefield/infer/backends"
 	"github.com/scorefield/infer/lanes"
 )
@@ -37,15 +38,30 @@ func main() {
 	backend := flag.String("backend", "", "generic, avx2 or avx512 (default: the machine's fastest)")
 	workers := flag.Int("workers", 0, "workers (default 1 for mlp-train, 2 for mlp-sample, all cores for donut)")
 	repeats := flag.Int("repeats", 5, "repeats, after one that warms up")
+	conv := flag.String("conv", "direct", "of the U-Net: direct, winograd or bf16 (not for unet-train)")
 	cold := flag.Bool("cold", false, "measure the first call, and no other")
 	flag.Parse()
-	if err := measure(*workload, *name, *backend, *workers, *repeats, *cold); err != nil {
+	by, err := convolution(*conv)
+	if err == nil {
+		err = measure(*workload, *name, *backend, by, *workers, *repeats, *cold)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "ours:", err)
 		os.Exit(1)
 	}
 }
 
-func measure(workload, name, backend string, workers, repeats int, cold bool) error {
+// convolution is the way of convolutions of a name.
+func convolution(name string) (autodiff.Convolution, error) {
+	for by := autodiff.Direct; by <= autodiff.BFloat16; by++ {
+		if by.String() == name {
+			return by, nil
+		}
+	}
+	return 0, fmt.Errorf("-conv %s: direct, winograd or bf16", name)
+}
+
+func measure(workload, name, backend string, by autodiff.Convolution, workers, repeats int, cold bool) error {
 	if backend != "" {
 		if err := backends.Use(backend); err != nil {
 			return err
@@ -69,13 +85,13 @@ func measure(workload, name, backend string, workers, repeats int, cold bool) er
 	case "mlp-sample":
 		w, err = sampling(workers)
 	case "unet-train":
-		w, err = unetTraining(workers)
+		w, err = unetTraining(workers, by)
 	case "unet-forward10":
-		w, err = unetForward(10, workers)
+		w, err = unetForward(10, workers, by)
 	case "unet-forward100":
-		w, err = unetForward(100, workers)
+		w, err = unetForward(100, workers, by)
 	case "unet-sample":
-		w, err = unetSampling(workers)
+		w, err = unetSampling(workers, by)
 	default:
 		err = fmt.Errorf("workload %q: donut, mlp-train, mlp-sample, unet-train, unet-forward10, unet-forward100 or unet-sample", workload)
 	}

@@ -38,7 +38,7 @@ func levels() []float64 {
 }
 
 // unetTraining is steps of the recipe tutorial-mnist, with what comes before them.
-func unetTraining(workers int) (*work, error) {
+func unetTraining(workers int, by autodiff.Convolution) (*work, error) {
 	const count = 20
 	all := train.Recipes()
 	i := slices.IndexFunc(all, func(r train.Recipe) bool { return r.Name == "tutorial-mnist" })
@@ -50,10 +50,10 @@ func unetTraining(workers int) (*work, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Data, c.Steps, c.Workers = x, count, workers
+	c.Data, c.Steps, c.Workers, c.Convolution = x, count, workers, by
 	var result *train.Result
 	return &work{
-		variant: "recipe tutorial-mnist", precision: "float32", count: count,
+		variant: "recipe tutorial-mnist, " + by.String(), precision: "float32", count: count,
 		once: func(seed uint64) (err error) {
 			c.Seed = seed
 			result, err = train.Train(context.Background(), c)
@@ -96,11 +96,15 @@ func newUNet() (*unet, error) {
 	return u, nil
 }
 
-func (u *unet) program() (*autodiff.RowProgram, error) {
-	return autodiff.CompileRows([]autodiff.Value{u.formula.Outputs[0].Value}, u.formula.Inputs, u.formula.Params)
+func (u *unet) program(by autodiff.Convolution) (*autodiff.BoundRows, error) {
+	p, err := autodiff.CompileRowsBy(by, []autodiff.Value{u.formula.Outputs[0].Value}, u.formula.Inputs, u.formula.Params)
+	if err != nil {
+		return nil, err
+	}
+	return p.Bind(u.weights), nil
 }
 
-func (u *unet) model() (*score.Model, error) {
+func (u *unet) model(by autodiff.Convolution) (*score.Model, error) {
 	formula, err := autodiff.Encode(u.formula)
 	if err != nil {
 		return nil, err
@@ -109,11 +113,15 @@ func (u *unet) model() (*score.Model, error) {
 	for i, v := range u.formula.Params {
 		weights[v.Name()] = u.weights[i]
 	}
-	return score.NewModel(formula, weights, score.ModelInfo{Low: levels()[9], High: 1})
+	m, err := score.NewModel(formula, weights, score.ModelInfo{Low: levels()[9], High: 1})
+	if err != nil {
+		return nil, err
+	}
+	return m.With(by)
 }
 
 // unetForward is a pass of the network for some images, one noise level after the other.
-func unetForward(images, workers int) (*work, error) {
+func unetForward(images, workers int, by autodiff.Convolution) (*work, error) {
 	u, err := newUNet()
 	if err != nil {
 		return nil, err
@@ -122,7 +130,7 @@ func unetForward(images, workers int) (*work, error) {
 	if err != nil {
 		return nil, err
 	}
-	program, err := u.program()
+	program, err := u.program(by)
 	if err != nil {
 		return nil, err
 	}
@@ -138,12 +146,12 @@ func unetForward(images, workers int) (*work, error) {
 	}
 	const count = 50
 	return &work{
-		variant: "row program", precision: "float32", count: count,
+		variant: "row program, " + by.String(), precision: "float32", count: count,
 		once: func(uint64) error {
 			for range count {
 				err := parallel.Do(workers, workers, func(_, w int) error {
 					first, end := images*w/workers, images*(w+1)/workers
-					program.Run(end-first, [][]float32{out[first*784 : end*784]}, [][]float32{x[first*784 : end*784], sigma[first:end]}, u.weights)
+					program.Run(end-first, [][]float32{out[first*784 : end*784]}, [][]float32{x[first*784 : end*784], sigma[first:end]})
 					return nil
 				})
 				if err != nil {
@@ -163,12 +171,12 @@ func unetForward(images, workers int) (*work, error) {
 }
 
 // unetSampling is the tutorial's annealed Langevin, a whole sampling call.
-func unetSampling(workers int) (*work, error) {
+func unetSampling(workers int, by autodiff.Convolution) (*work, error) {
 	u, err := newUNet()
 	if err != nil {
 		return nil, err
 	}
-	m, err := u.model()
+	m, err := u.model(by)
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +190,7 @@ func unetSampling(workers int) (*work, error) {
 	}
 	var x *lanes.Block
 	return &work{
-		variant: "annealed langevin", precision: "float32", count: 1,
+		variant: "annealed langevin, " + by.String(), precision: "float32", count: 1,
 		once: func(seed uint64) error {
 			kernel := &mcmc.Annealed{Score: family, Levels: levels(), Steps: 100, Step: 2e-5, Convention: mcmc.StepHalf, KeepNoise: true}
 			run := mcmc.Run{Start: mcmc.Uniform{Low: low, High: high}, Kernel: kernel, Particles: 10, Seed: seed, Workers: workers}
