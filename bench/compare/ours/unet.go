@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/scorefield/infer/autodiff"
 	"github.com/scorefield/infer/internal/dataset"
@@ -37,9 +38,10 @@ func levels() []float64 {
 	return sigmas
 }
 
-// unetTraining is steps of the recipe tutorial-mnist, with what comes before them.
+// unetTraining is a step of the recipe tutorial-mnist, the difference between a training of many steps and one of few: what comes
+// before the first step, such as reading the data, is not in the peers' figures either.
 func unetTraining(workers int, by autodiff.Convolution) (*work, error) {
-	const count = 20
+	const few, many = 5, 45
 	all := train.Recipes()
 	i := slices.IndexFunc(all, func(r train.Recipe) bool { return r.Name == "tutorial-mnist" })
 	if i < 0 {
@@ -50,14 +52,24 @@ func unetTraining(workers int, by autodiff.Convolution) (*work, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Data, c.Steps, c.Workers, c.Convolution = x, count, workers, by
+	c.Data, c.Workers, c.Convolution = x, workers, by
 	var result *train.Result
+	var seconds float64
 	return &work{
-		variant: "recipe tutorial-mnist, " + by.String(), precision: "float32", count: count,
+		variant: "recipe tutorial-mnist, " + by.String(), precision: "float32", seconds: &seconds,
 		once: func(seed uint64) (err error) {
 			c.Seed = seed
-			result, err = train.Train(context.Background(), c)
-			return err
+			var took [2]time.Duration
+			for i, steps := range []int{few, many} {
+				c.Steps = steps
+				start := time.Now()
+				if result, err = train.Train(context.Background(), c); err != nil {
+					return err
+				}
+				took[i] = time.Since(start)
+			}
+			seconds = (took[1] - took[0]).Seconds() / (many - few)
+			return nil
 		},
 		check: func() (float64, error) { return result.Curve[len(result.Curve)-1].Loss, nil },
 	}, nil
