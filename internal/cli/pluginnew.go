@@ -141,8 +141,8 @@ func goModule(name string) (m module, need []string) {
 			var b strings.Builder
 			b.WriteString(head)
 			fmt.Fprintf(&b, "require %s v0.0.0\n\nreplace %s => %s\n", modulePath, modulePath, goModPath(checkout))
-			_, requires, _ := strings.Cut(string(theirs), "require (")
-			if block, _, ok := strings.Cut(requires, ")"); ok {
+			for _, block := range strings.Split(string(theirs), "require (")[1:] {
+				block, _, _ := strings.Cut(block, ")")
 				fmt.Fprintf(&b, "\nrequire (%s)\n", block)
 			}
 			return module{[]byte(b.String()), sum}, nil
