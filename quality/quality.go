@@ -15,6 +15,7 @@ package quality
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -110,13 +111,16 @@ func Evaluate(ctx context.Context, c *Classifier, draws, training, heldOut []flo
 			r.Real = figures
 		}
 	}
+	if r.Real.Nearest == 0 {
+		return nil, errors.New("quality: at least half of the held-out images are training images too, so that nothing says how far real images are: hold out others")
+	}
 	if r.NoiseSigma, err = noiseSigma(ctx, c, heldOut[:count*c.dim], reference.moments, r.FID, workers); err != nil {
 		return nil, err
 	}
 	shares := histogram(all)
 	for k, share := range histogram(mine.result) {
 		r.Variation += math.Abs(share-shares[k]) / 2
-		r.Chance += math.Sqrt(2*shares[k]*(1-shares[k])/(math.Pi*float64(count))) / 2
+		r.Chance += math.Sqrt(2*shares[k]*max(0, 1-shares[k])/(math.Pi*float64(count))) / 2 // rounding takes a share beyond 1
 	}
 	r.NearestRatio = r.Nearest / r.Real.Nearest
 	slices.Sort(distances[1])

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -76,10 +77,17 @@ func evalCommand(s *streams) *cobra.Command {
 }
 
 func (e *evaluation) run(ctx context.Context, s *streams, path string) error {
-	pixels, dim, err := readPictures(path)
+	if e.workers < 0 {
+		return usage("--workers %d: judging has at least 1", e.workers)
+	}
+	drawn, err := readPictures(path)
 	if err != nil {
 		return err
 	}
+	if drawn.note != "" {
+		fmt.Fprintf(s.err, "infer: %s: %s\n", path, drawn.note)
+	}
+	pixels, dim := drawn.pixels, drawn.dim
 	training, err := dataset.ReadSplit(e.folder, "train")
 	if err != nil {
 		return data(err)
@@ -89,7 +97,14 @@ func (e *evaluation) run(ctx context.Context, s *streams, path string) error {
 		return data(err)
 	}
 	if training.Height*training.Width != dim {
-		return data(fmt.Errorf("%s has images of %d pixels, %s of %d x %d: eval compares images of one size", path, dim, e.folder, training.Height, training.Width))
+		advice := ""
+		if isPNG(path) {
+			advice = "; a sheet of draws is one picture: draw them into an .npz file"
+		}
+		return data(fmt.Errorf("%s has images of %d pixels, %s of %d x %d: eval compares images of one size%s", path, dim, e.folder, training.Height, training.Width, advice))
+	}
+	if drawn.height != 0 && (drawn.height != training.Height || drawn.width != training.Width) {
+		return data(fmt.Errorf("%s has images of %d x %d pixels, %s of %d x %d: eval compares images of one size", path, drawn.height, drawn.width, e.folder, training.Height, training.Width))
 	}
 	ruler, err := e.ruler(ctx, labelled(heldOut))
 	if err != nil {
@@ -99,13 +114,34 @@ func (e *evaluation) run(ctx context.Context, s *streams, path string) error {
 	if n := len(pixels) / dim; n < quality.LeastImages {
 		return usage("%s has %d images: figures of fewer than %d say nothing, draw more with --particles", path, n, quality.LeastImages)
 	}
-	if out.Report, err = quality.Evaluate(ctx, ruler, pixels, training.Pixels, heldOut.Pixels, e.workers); err != nil {
-		return err
+	for _, part := range []struct {
+		name   string
+		images *dataset.Images
+	}{{"training", training}, {"test", heldOut}} {
+		if n := part.images.Count; n < quality.LeastImages {
+			return data(fmt.Errorf("%s has %d %s %s: figures of fewer than %d say nothing", e.folder, n, part.name, plural(n, "image"), quality.LeastImages))
+		}
 	}
-	if e.model != "" {
-		if out.Denoising, out.Convolution, err = e.denoising(ctx, training, heldOut); err != nil {
+	if heldOut.Height != training.Height || heldOut.Width != training.Width {
+		return data(fmt.Errorf("%s has training images of %d x %d pixels and test images of %d x %d: a set has one size", e.folder, training.Height, training.Width, heldOut.Height, heldOut.Width))
+	}
+	var judged *score.Model
+	if e.model != "" { // what is wrong with it is known before minutes of figures
+		if judged, err = e.conditional(training); err != nil {
 			return err
 		}
+	}
+	if out.Report, err = quality.Evaluate(ctx, ruler, pixels, training.Pixels, heldOut.Pixels, e.workers); err != nil {
+		if ctx.Err() == nil {
+			err = data(fmt.Errorf("%s beside %s: %w", path, e.folder, err))
+		}
+		return err
+	}
+	if judged != nil {
+		if out.Denoising, err = denoising(ctx, judged, training, heldOut); err != nil {
+			return err
+		}
+		out.Convolution = describeConvolution(judged)
 	}
 	if e.asJSON {
 		return printJSON(s.out, out)
@@ -116,32 +152,59 @@ func (e *evaluation) run(ctx context.Context, s *streams, path string) error {
 	return err
 }
 
-// readPictures are the images of a file of draws, or of a file or folder of pictures.
-func readPictures(path string) (pixels []float32, dim int, err error) {
-	switch filepath.Ext(path) {
-	case ".npz", ".npy", ".csv":
-		t, err := draws.Read(path, draws.Options{})
-		if errors.Is(err, os.ErrNotExist) {
-			err = fmt.Errorf("%s: there is no such file", path)
-		}
-		if err != nil {
-			return nil, 0, data(err)
-		}
-		n, dim := t.Points.Len(), t.Points.Dim()
-		pixels = make([]float32, n*dim)
-		for j := range dim {
-			for i, v := range t.Points.Row(j)[:n] {
-				pixels[i*dim+j] = float32(v)
-			}
-		}
-		return pixels, dim, nil
-	}
-	images, err := dataset.Read(path)
-	if err != nil {
-		return nil, 0, data(err)
-	}
-	return images.Pixels, images.Height * images.Width, nil
+// pictures are images to judge.
+type pictures struct {
+	pixels        []float32
+	dim           int
+	height, width int    // 0 where a file does not say them
+	note          string // what to know of how they were read
 }
+
+// readPictures are the images of a file of draws, or of a file or folder of pictures.
+func readPictures(path string) (pictures, error) {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".npz", ".npy", ".csv":
+	default:
+		images, err := dataset.Read(path)
+		if err != nil {
+			return pictures{}, data(err)
+		}
+		return pictures{images.Pixels, images.Height * images.Width, images.Height, images.Width, strings.Join(images.Notes, "; ")}, nil
+	}
+	t, err := draws.Read(path, draws.Options{PointAxes: 1}) // the other axes are those of an image
+	if errors.Is(err, os.ErrNotExist) {
+		err = fmt.Errorf("%s: there is no such file", path)
+	}
+	if err != nil {
+		return pictures{}, data(err)
+	}
+	n, dim := t.Points.Len(), t.Points.Dim()
+	p := pictures{pixels: make([]float32, n*dim), dim: dim}
+	if len(t.Shape) > 1 {
+		p.height, p.width = t.Shape[0], t.Shape[1]
+	}
+	bytes, most := true, 0.0 // whole numbers up to 255, which no draws of numbers from 0 to 1 are
+	for j := range dim {
+		for i, v := range t.Points.Row(j)[:n] {
+			if math.Abs(v) > mostBrightness {
+				return pictures{}, data(fmt.Errorf("%s: number %d of image %d (both count from 0) is %g: pixels are about 0 to 1, and %g is the most", path, j, i, v, mostBrightness))
+			}
+			bytes = bytes && v >= 0 && v <= 255 && v == math.Floor(v)
+			most = max(most, v)
+			p.pixels[i*dim+j] = float32(v)
+		}
+	}
+	if bytes && most > 1 {
+		p.note = fmt.Sprintf("its numbers are whole, up to %g: they are taken for bytes and divided by 255", most)
+		for i := range p.pixels {
+			p.pixels[i] /= 255
+		}
+	}
+	return p, nil
+}
+
+// mostBrightness is the largest pixel that is judged, far beyond white, and far from where squares of squares overflow.
+const mostBrightness = 1e6
 
 func labelled(d *dataset.Images) *quality.Labelled {
 	l := &quality.Labelled{Height: d.Height, Width: d.Width, Pixels: d.Pixels, Labels: d.Labels}
@@ -196,20 +259,25 @@ func (e *evaluation) ruler(ctx context.Context, test *quality.Labelled) (*qualit
 // denoisingLevels are the noise levels at which a score is judged, of pixels in [0, 1].
 var denoisingLevels = []float64{0.01, 0.03, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2}
 
-func (e *evaluation) denoising(ctx context.Context, training, heldOut *dataset.Images) ([]quality.Level, *convolution, error) {
+// conditional is the model to judge, with a score for each noise level of such images.
+func (e *evaluation) conditional(training *dataset.Images) (*score.Model, error) {
 	m, err := loadModel(e.model)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if m, err = withConvolution(m, e.model, e.conv); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if _, err := m.Conditional(); err != nil {
-		return nil, nil, usage("--model %s: %v", e.model, err)
+		return nil, usage("--model %s: %v", e.model, err)
 	}
 	if m.Dim() != training.Height*training.Width {
-		return nil, nil, usage("--model %s is for %d pixels, the images of %s have %d", e.model, m.Dim(), e.folder, training.Height*training.Width)
+		return nil, usage("--model %s is for %d pixels, the images of %s have %d", e.model, m.Dim(), e.folder, training.Height*training.Width)
 	}
+	return m, nil
+}
+
+func denoising(ctx context.Context, m *score.Model, training, heldOut *dataset.Images) ([]quality.Level, error) {
 	var levels []float64
 	info := m.Info()
 	for _, sigma := range denoisingLevels {
@@ -217,8 +285,7 @@ func (e *evaluation) denoising(ctx context.Context, training, heldOut *dataset.I
 			levels = append(levels, sigma)
 		}
 	}
-	found, err := quality.Denoising(ctx, denoiser(m), levels, training.Pixels, heldOut.Pixels, m.Dim())
-	return found, describeConvolution(m), err
+	return quality.Denoising(ctx, denoiser(m), levels, training.Pixels, heldOut.Pixels, m.Dim())
 }
 
 // denoiser is a model's score, without a class where it knows classes.

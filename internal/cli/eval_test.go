@@ -16,8 +16,13 @@ import (
 // realSet writes a folder of 120 training and 40 test images of blurred bars, with labels.
 func realSet(t *testing.T) string {
 	t.Helper()
+	return setOf(t, 120, 40)
+}
+
+func setOf(t *testing.T, training, test int) string {
+	t.Helper()
 	folder := t.TempDir()
-	for part, count := range map[string]int{"train": 120, "t10k": 40} {
+	for part, count := range map[string]int{"train": training, "t10k": test} {
 		images := binary.BigEndian.AppendUint32(nil, 0x803)
 		labels := binary.BigEndian.AppendUint32(nil, 0x801)
 		for _, n := range []int{count, 28, 28} {
@@ -100,6 +105,45 @@ func TestFiguresOfFewImagesHaveAFloor(t *testing.T) {
 	}
 }
 
+// arrayOf writes an npy file of n images of zeros and ones, or of what change makes of them.
+func arrayOf(t *testing.T, n, height, width int, change func(image, pixel int, v float64) float64) string {
+	t.Helper()
+	x := lanes.New(n, height*width)
+	for j := range x.Dim() {
+		for i := range n {
+			x.Row(j)[i] = float64((i*7 + j*3) % 5 / 4)
+			if change != nil {
+				x.Row(j)[i] = change(i, j, x.Row(j)[i])
+			}
+		}
+	}
+	path := filepath.Join(t.TempDir(), "draws.npy")
+	if err := draws.Write(path, draws.Table{Points: x, Shape: []int{height, width}}); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Arrays (n, height, width), which infer sample writes, are judged as the rows of an archive are; bytes as what they stand for.
+func TestEvalReadsArraysOfImages(t *testing.T) {
+	folder := realSet(t)
+	judge := func(path string) result {
+		r := infer(t, "eval", path, "--data", folder, "--classifier", "digits", "--json")
+		if r.code != 0 {
+			t.Fatalf("exit %d: %s", r.code, r.err)
+		}
+		return r
+	}
+	plain := judge(arrayOf(t, 20, 28, 28, nil))
+	bytes := judge(arrayOf(t, 20, 28, 28, func(_, _ int, v float64) float64 { return 255 * v }))
+	if plain.out != bytes.out {
+		t.Errorf("bytes are judged otherwise:\n%s\n%s", plain.out, bytes.out)
+	}
+	if plain.err != "" || !strings.Contains(bytes.err, "taken for bytes") {
+		t.Errorf("said of numbers %q, of bytes %q", plain.err, bytes.err)
+	}
+}
+
 func TestEvalRefusesWhatItCannotJudge(t *testing.T) {
 	folder := realSet(t)
 	for _, c := range []struct {
@@ -113,6 +157,18 @@ func TestEvalRefusesWhatItCannotJudge(t *testing.T) {
 		{"other size", []string{noiseDraws(t, 30, 100), "--data", folder, "--classifier", "digits"}, exitData, "28 x 28"},
 		{"unknown images", []string{noiseDraws(t, 30, 784), "--data", folder}, exitUsage, "--recipe classifier"},
 		{"no such ruler", []string{noiseDraws(t, 30, 784), "--data", folder, "--classifier", "none.safetensors"}, exitData, "none.safetensors"},
+		{"too few of an array", []string{arrayOf(t, 19, 28, 28, nil), "--data", folder, "--classifier", "digits"}, exitUsage, "19"},
+		{"other shape", []string{arrayOf(t, 30, 14, 56, nil), "--data", folder, "--classifier", "digits"}, exitData, "14 x 56"},
+		{"NaN", []string{arrayOf(t, 30, 28, 28, lastAs(math.NaN())), "--data", folder, "--classifier", "digits"}, exitData, "NaN"},
+		{"huge", []string{arrayOf(t, 30, 28, 28, lastAs(1e300)), "--data", folder, "--classifier", "digits"}, exitData, "image 29"},
+		{"no workers", []string{arrayOf(t, 30, 28, 28, nil), "--data", folder, "--workers=-1"}, exitUsage, "--workers -1"},
+		{"no such model", []string{arrayOf(t, 30, 28, 28, nil), "--data", folder, "--classifier", "digits", "--model", "nix"}, exitUsage, "nix"},
+		{"a score as ruler", []string{arrayOf(t, 30, 28, 28, nil), "--data", folder, "--classifier", tinyFile(t, nil)}, exitData, "infer classifier 1"},
+		{"a model of other images", []string{arrayOf(t, 30, 28, 28, nil), "--data", folder, "--classifier", "digits", "--model", tinyFile(t, nil)}, exitUsage, "24 pixels"},
+		{"test images that are training images", []string{arrayOf(t, 30, 28, 28, nil), "--data", repeated(t, folder), "--classifier", "digits"}, exitData, "training images too"},
+		{"few test images", []string{arrayOf(t, 30, 28, 28, nil), "--data", setOf(t, 30, 2), "--classifier", "digits"}, exitData, "2 test images"},
+		{"no test images", []string{arrayOf(t, 30, 28, 28, nil), "--data", without(t, folder, "t10k-images-idx3-ubyte")}, exitData, "t10k-images-idx3-ubyte"},
+		{"no labels", []string{arrayOf(t, 30, 28, 28, nil), "--data", without(t, folder, "t10k-labels-idx1-ubyte")}, exitUsage, "--classifier"},
 		{"no such draws", []string{"none.npz", "--data", folder}, exitData, "no such file"},
 		{"no such folder", []string{noiseDraws(t, 30, 784), "--data", "nowhere"}, exitData, "nowhere"},
 	} {
@@ -121,4 +177,43 @@ func TestEvalRefusesWhatItCannotJudge(t *testing.T) {
 			t.Errorf("%s: exit %d, want %d, with %q: %s", c.name, r.code, c.code, c.word, r.err)
 		}
 	}
+}
+
+// lastAs makes the last pixel of image 29 a number.
+func lastAs(number float64) func(image, pixel int, v float64) float64 {
+	return func(image, pixel int, v float64) float64 {
+		if image == 29 && pixel == 783 {
+			return number
+		}
+		return v
+	}
+}
+
+// without is a copy of a folder without one of its files.
+func without(t *testing.T, folder, name string) string {
+	t.Helper()
+	rest := t.TempDir()
+	if err := os.CopyFS(rest, os.DirFS(folder)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(rest, name)); err != nil {
+		t.Fatal(err)
+	}
+	return rest
+}
+
+// repeated is a copy of a folder whose test set is its training set.
+func repeated(t *testing.T, folder string) string {
+	t.Helper()
+	whole := without(t, folder, "t10k-images-idx3-ubyte")
+	for _, name := range []string{"images-idx3-ubyte", "labels-idx1-ubyte"} {
+		content, err := os.ReadFile(filepath.Join(folder, "train-"+name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(whole, "t10k-"+name), content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return whole
 }

@@ -115,7 +115,12 @@ func chooseLearned(set *settings, m *score.Model, changed func(name string) bool
 		if set.Steps < 1 || set.Steps > mostHeunSteps {
 			return usage("--steps %d: heun takes 1 to %s, a noise level each; 18 is usual", set.Steps, grouped(mostHeunSteps))
 		}
+		if set.Steps == 1 && set.KeepNoise {
+			return usage("--steps 1 with --keep-noise: the one step is the denoising that is left out; take 2 steps, or leave --keep-noise out")
+		}
 		set.Levels = int(set.Steps)
+	case set.Sampler == samplerAnnealed && set.Steps < 1:
+		return usage("--steps 0: annealed takes at least 1 at each noise level; %d are usual", defaultLevelSteps)
 	case own && d.Levels > 0 && !changed("levels"):
 		set.Levels = d.Levels
 	}

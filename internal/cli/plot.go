@@ -146,6 +146,9 @@ func (p *picture) drawLevels(s *streams, format string) error {
 	if err != nil {
 		return data(err)
 	}
+	for _, note := range d.Notes {
+		fmt.Fprintf(s.err, "infer: %s\n", note)
+	}
 	count := min(12, d.Count, max(1, 1300/d.Width))
 	noise := lanes.New(count, d.Height*d.Width)
 	spec := figure.LevelsSpec{Title: filepath.Base(d.Source) + " under noise", Height: d.Height, Width: d.Width}
@@ -164,7 +167,7 @@ func (p *picture) drawLevels(s *streams, format string) error {
 	if err := store.WriteFile(p.output, func(w io.Writer) error { return figure.Levels(w, format, spec) }); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(s.out, "%d images under noise of %d levels from %s to %s\nwrote %s\n", count, tutorialLevels, short(spec.Levels[0]), short(spec.Levels[tutorialLevels-1]), p.output)
+	_, err = fmt.Fprintf(s.out, "%d %s under noise of %d levels from %s to %s\nwrote %s\n", count, plural(count, "image"), tutorialLevels, short(spec.Levels[0]), short(spec.Levels[tutorialLevels-1]), p.output)
 	return err
 }
 

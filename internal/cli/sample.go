@@ -300,9 +300,16 @@ func checkOutputs(e *effort) error {
 			return usage("--plot %s: %w", e.plot, err)
 		}
 	}
-	for _, path := range []string{e.output, e.plot, e.film} {
+	type file struct{ flag, path string }
+	files := []file{{"-o", e.output}, {"--plot", e.plot}, {"--film", e.film}}
+	for k, f := range files {
+		path := f.path
 		if path == "" {
 			continue
+		}
+		same := func(g file) bool { return filepath.Clean(g.path) == filepath.Clean(path) }
+		if i := slices.IndexFunc(files[:k], same); i >= 0 {
+			return usage("%s %s is the file of %s as well, and one would replace the other: give each its own", f.flag, path, files[i].flag)
 		}
 		if err := writable(path); err != nil {
 			return data(err)
@@ -454,7 +461,7 @@ func title(set settings) string {
 	}
 	steps := grouped(set.Steps) + " " + plural(int(min(set.Steps, 2)), "step")
 	if set.Sampler == samplerAnnealed {
-		steps = fmt.Sprintf("%d levels of %s steps", set.Levels, grouped(set.Steps))
+		steps = fmt.Sprintf("%d %s of %s %s", set.Levels, plural(set.Levels, "level"), grouped(set.Steps), plural(int(set.Steps), "step"))
 	}
 	what := "particle"
 	if set.isImages() {

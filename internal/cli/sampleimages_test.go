@@ -417,3 +417,26 @@ func TestSettingsOfImagesThatCannotWork(t *testing.T) {
 		t.Error("heun of points that are no images")
 	}
 }
+
+func TestImagesAreRefusedBeforeTheyAreDrawn(t *testing.T) {
+	model, folder := tinyFile(t, nil), t.TempDir()
+	picture := filepath.Join(folder, "a.png")
+	for _, c := range []struct {
+		word string
+		args []string
+	}{
+		{"--film " + picture + " is the file of -o", []string{"-o", picture, "--film", picture}},
+		{"--plot " + picture + " is the file of -o", []string{"-o", picture, "--plot", filepath.Join(folder, ".", "a.png")}},
+		{"--steps 1 with --keep-noise", []string{"--sampler", "heun", "--steps", "1", "--keep-noise"}},
+		{"--steps 0: annealed takes at least 1", []string{"--sampler", "annealed", "--steps", "0"}},
+		{"--steps 0: heun takes 1", []string{"--sampler", "heun", "--steps", "0"}},
+	} {
+		r := infer(t, append([]string{"sample", "--model", model, "--seed", "1"}, c.args...)...)
+		if r.code != exitUsage || !strings.Contains(r.err, c.word) {
+			t.Errorf("%q: exit %d, want %d, with %q: %s", c.args, r.code, exitUsage, c.word, r.err)
+		}
+	}
+	if _, err := os.Stat(picture); err == nil {
+		t.Error("a picture was written")
+	}
+}

@@ -27,6 +27,9 @@ func (t *training) trainClassifier(c *cobra.Command, s *streams) error {
 	case !strings.EqualFold(filepath.Ext(t.output), ".safetensors"):
 		return usage("-o %s: a classifier is a .safetensors file", t.output)
 	}
+	if err := writable(t.output); err != nil {
+		return data(err)
+	}
 	training, err := dataset.ReadSplit(t.data, "train")
 	if err != nil {
 		return data(err)

@@ -555,12 +555,34 @@ func archive(t *testing.T, files map[string][]byte) []byte {
 	return b.Bytes()
 }
 
+// To open a pipe is to wait for a writer; a link that leads nowhere is named as one.
+func TestFoldersOfMoreThanFilesAreNamed(t *testing.T) {
+	for name, c := range map[string]struct{ target, word string }{
+		"a device":         {os.DevNull, "a device or a pipe"},
+		"a link to itself": {"a.png", "leads to no file"},
+		"a lost link":      {"lost.png", "leads to no file"},
+	} {
+		for _, file := range []string{"a.png", "train-images-idx3-ubyte"} {
+			folder := write(t, map[string][]byte{"b.png": picture(gray(3, 3))})
+			if err := os.Symlink(strings.Replace(c.target, "a.png", file, 1), filepath.Join(folder, file)); err != nil {
+				t.Skip(err)
+			}
+			_, err := dataset.Read(folder)
+			if err == nil || !strings.Contains(err.Error(), c.word) || !strings.Contains(err.Error(), filepath.Join(folder, file)) {
+				t.Errorf("%s as %s: %v", name, file, err)
+			}
+		}
+	}
+}
+
 func TestArchivesOfArraysAreImages(t *testing.T) {
 	three, two := array("|u1", "(3, 2, 2)", bytesOf(12)), array("|u1", "(2, 2, 2)", bytesOf(8))
 	set := map[string][]byte{"x_train": three, "x_test": two, "y_train": array("|u1", "(3,)", []byte{1, 0, 1}), "y_test": array("|u1", "(2,)", []byte{0, 1})}
 	folder := write(t, map[string][]byte{
 		"set.npz": archive(t, set), "one.npz": archive(t, map[string][]byte{"arr_0": three}), "draws.npz": archive(t, map[string][]byte{"x": array("|u1", "(6, 2)", bytesOf(12))}),
 		"two.npz": archive(t, map[string][]byte{"a": three, "b": two}), "labels.npz": archive(t, map[string][]byte{"x_train": three, "y_train": array("|u1", "(2,)", []byte{0, 1})}),
+		"alone.npz": archive(t, map[string][]byte{"y_train": array("|u1", "(2,)", []byte{0, 1})}),
+		"half.npz":  archive(t, map[string][]byte{"x_test": two, "y_test": array("|u1", "(2,)", []byte{0, 1})}),
 	})
 	at := func(name string) string { return filepath.Join(folder, name) }
 	for _, path := range []string{at("set.npz"), at("set.npz") + ":x_train", at("one.npz"), at("two.npz") + ":a"} {
@@ -580,6 +602,11 @@ func TestArchivesOfArraysAreImages(t *testing.T) {
 	refused(t, at("two.npz"), "a, b", "choose one")
 	refused(t, at("draws.npz"), "(6, 2)", "no square")
 	refused(t, at("labels.npz"), "3 images", "y_train has 2 labels")
+	refused(t, at("alone.npz"), "one number for each of 2", "labels")
+	refused(t, at("half.npz"), "array x_test", "none x_train")
+	if _, err := dataset.ReadSplit(at("labels.npz"), "test"); err == nil || !strings.Contains(err.Error(), "array x_train, and none x_test") {
+		t.Errorf("%v", err)
+	}
 	_, err := dataset.Read("testdata/npy/images_fortran.npy:x")
 	if err == nil || !strings.Contains(err.Error(), "only npz files") {
 		t.Errorf("%v", err)

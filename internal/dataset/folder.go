@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -39,10 +40,14 @@ func list(path string) (*listing, error) {
 		}
 		info, err := os.Stat(filepath.Join(path, name)) // follows links
 		switch {
+		case err != nil && e.Type()&fs.ModeSymlink != 0:
+			return nil, fmt.Errorf("%s is a link that leads to no file: remove it, or mend it", filepath.Join(path, name))
 		case err != nil:
 			return nil, err
 		case info.IsDir():
 			l.folders = append(l.folders, name)
+		case !info.Mode().IsRegular(): // to open a pipe would be to wait for a writer
+			return nil, fmt.Errorf("%s is a device or a pipe: a folder of images has ordinary files and folders", filepath.Join(path, name))
 		case strings.EqualFold(filepath.Ext(name), ".png"):
 			l.images = append(l.images, name)
 		case idxName.MatchString(name):

@@ -149,8 +149,15 @@ func readIDX(r io.ReaderAt, size int64, what string) (*idx, error) {
 	}
 	if got := uint64(len(there)) + more; got != want {
 		least := ""
+		advice := "it is cut off, or its header is wrong: fetch it again"
+		if got > want {
+			advice = "its header is wrong, or something was added to it: fetch it again"
+		}
 		if in.exhausted() {
 			least = "at least "
+			if got < want {
+				advice = "a compressed file is read no further than 48 MiB and a hundred times its size: decompress it if it is sound"
+			}
 		}
 		text := fmt.Sprintf("%d %ss", got/each, what)
 		if got/each == 1 {
@@ -158,10 +165,6 @@ func readIDX(r io.ReaderAt, size int64, what string) (*idx, error) {
 		}
 		if rest := got % each; rest != 0 {
 			text += fmt.Sprintf(" and %s", counted(rest, "byte"))
-		}
-		advice := "it is cut off, or its header is wrong: fetch it again"
-		if got > want {
-			advice = "its header is wrong, or something was added to it: fetch it again"
 		}
 		return nil, fmt.Errorf("the header declares %s, %s, and %s%s follow, %s: %s", a.things(what), bytesOf(over, want), least, counted(got, "byte"), text, advice)
 	}

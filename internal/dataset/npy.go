@@ -98,6 +98,9 @@ func decodeNPZ(r io.ReaderAt, size int64, chosen, split string) (*Images, error)
 	if chosen == "" && has("x_"+split) {
 		chosen = "x_" + split
 	}
+	if other := map[string]string{"train": "x_test", "test": "x_train"}[split]; chosen == "" && other != "" && has(other) && !(split == "train" && len(archive.File) == 1) {
+		return nil, fmt.Errorf("it has an array %s, and none x_%s", other, split)
+	}
 	t, err := draws.Decode(r, size, ".npz", draws.Options{Array: chosen, PointAxes: 1, AllowNonFinite: true})
 	if err != nil {
 		return nil, err
@@ -106,7 +109,11 @@ func decodeNPZ(r io.ReaderAt, size int64, chosen, split string) (*Images, error)
 	for _, n := range t.Shape {
 		a.shape = append(a.shape, uint64(n))
 	}
-	if t.Shape == nil {
+	switch {
+	case t.Shape != nil:
+	case t.Points.Dim() == 1:
+		return nil, fmt.Errorf("its array has one number for each of %d, as labels do: images are (n, height, width), (n, height, width, 1), or (n, side*side)", t.Points.Len())
+	default:
 		a.shape = append(a.shape, uint64(t.Points.Dim()))
 	}
 	height, width, err := a.size()
