@@ -17,7 +17,10 @@ type Error struct {
 
 // Error says what happened, in one line, with the line of a panic if the log has one.
 func (e *Error) Error() string {
-	text := fmt.Sprintf("plug-in %s: %v", e.Plugin, e.Err)
+	text := fmt.Sprintf("plug-in %s: %s", e.Plugin, printable(e.Err.Error()))
+	if e.Model {
+		return text // it said why; the log may be of another call
+	}
 	if line := panicLine(e.Log); line != "" && !strings.Contains(text, line) {
 		text += ": " + line
 	}
@@ -47,6 +50,29 @@ func count(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// printable is a text of a plug-in without what would move somebody's cursor, change colours, or fill the screen.
+func printable(text string) string {
+	const most = 2000
+	rest := ""
+	if len(text) > most {
+		text, rest = text[:most], "..."
+	}
+	return strings.Map(func(r rune) rune {
+		if r == '\n' {
+			return r
+		}
+		return printableRune(r)
+	}, strings.ToValidUTF8(text, "?")) + rest
+}
+
+// printableRune is ? for a control character, the tab excepted, and for those that turn the direction of writing.
+func printableRune(r rune) rune {
+	if r < ' ' && r != '\t' || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+		return '?'
+	}
+	return r
 }
 
 // panicLine is the last line of a log that says why a program in Go, Rust or Python ended.

@@ -3,9 +3,9 @@
 package plugins
 
 import (
+	"fmt"
 	"io"
 	"os/exec"
-	"strconv"
 	"syscall"
 )
 
@@ -14,16 +14,16 @@ import (
 // and not its children, and does not exist everywhere.
 type guard struct {
 	command *exec.Cmd
-	pipe    io.Closer
+	pipe    io.WriteCloser
 }
 
-const guardScript = `trap "" HUP INT TERM; read nothing; kill -s KILL -- "-$1"; rm -rf -- "$2"`
+const guardScript = `trap "" HUP INT TERM; read group; read nothing; [ -n "$group" ] && kill -s KILL -- "-$group"; rm -rf -- "$1"`
 
-// startGuard watches over a group. Without a shell there is no guard, only the signal.
-func startGuard(group int, folder string) *guard {
+// startGuard watches over a folder. Without a shell there is no guard, only the signal.
+func startGuard(folder string) *guard {
 	command := &exec.Cmd{
 		Path:        "/bin/sh",
-		Args:        []string{"sh", "-c", guardScript, "infer-plugin-guard", strconv.Itoa(group), folder},
+		Args:        []string{"sh", "-c", guardScript, "infer-plugin-guard", folder},
 		Dir:         "/",
 		Env:         []string{"PATH=/usr/bin:/bin"},
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
@@ -36,6 +36,13 @@ func startGuard(group int, folder string) *guard {
 		return nil // Start has closed the pipe
 	}
 	return &guard{command, pipe}
+}
+
+// watch tells the guard the group that it kills. It may be nil.
+func (g *guard) watch(group int) {
+	if g != nil {
+		_, _ = fmt.Fprintf(g.pipe, "%d\n", group) // a guard that is gone is none
+	}
 }
 
 // dismiss ends the guard without its deed.

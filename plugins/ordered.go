@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -188,6 +189,9 @@ func (l *ordered) borrow(ctx context.Context) (*slot, error) {
 func (l *ordered) ask(ctx context.Context, s *slot, memory *protocol.Memory) (left bool, err error) {
 	started := time.Now()
 	if err := l.question(s, memory, started.Add(l.options.CallTimeout)); err != nil {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = deadlineError(l.options.CallTimeout)
+		}
 		l.fail(err) // half a frame may be out
 		return false, l.failure
 	}

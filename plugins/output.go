@@ -53,12 +53,7 @@ func (t *tail) keep() {
 	if line == "" {
 		return
 	}
-	clean := strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\t' || r == 0x7f {
-			return '?' // no control sequences into anybody's terminal
-		}
-		return r
-	}, strings.ToValidUTF8(line, "?"))
+	clean := strings.Map(printableRune, strings.ToValidUTF8(line, "?")) // no control sequences into anybody's terminal
 	t.ring[t.count%keptLines] = clean
 	t.count++
 }

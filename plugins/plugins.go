@@ -46,6 +46,9 @@ type Options struct {
 	// private folder, and what was copied is hashed and run, in that folder: no other file of Dir is seen. A sum that differs
 	// is an [*Error] that wraps a [*SumError].
 	Files []File
+	// Packages are of Python, by the paths of their files, and are lent to a plug-in that brings none: PYTHONPATH names the private
+	// folder with them, which goes when the plug-in ends.
+	Packages map[string][]byte
 	// Environment are names of variables that the plug-in gets of the host's, besides [Inherited].
 	Environment []string
 	// Set are variables that the plug-in gets, NAME=VALUE.

@@ -63,7 +63,8 @@ func launch(o *Options) (_ *process, err error) {
 	if p.folder, err = privateFolder(); err != nil {
 		return nil, err
 	}
-	var files [3]*os.File // the child's socket, standard output and standard error
+	p.guard = startGuard(p.folder) // before anything is in it: the host may be killed at any time
+	var files [3]*os.File          // the child's socket, standard output and standard error
 	defer func() {
 		for _, f := range files {
 			if f != nil {
@@ -74,6 +75,9 @@ func launch(o *Options) (_ *process, err error) {
 			p.release()
 		}
 	}()
+	if err := lend(p.folder, o.Packages); err != nil {
+		return nil, err
+	}
 	dir := o.Dir
 	if len(o.Files) > 0 {
 		dir = filepath.Join(p.folder, "files")
@@ -111,7 +115,7 @@ func launch(o *Options) (_ *process, err error) {
 		return nil, fmt.Errorf("it cannot be started: %w%s", err, startHint(err, program))
 	}
 	noCore(p.pid())
-	p.guard = startGuard(p.pid(), p.folder)
+	p.guard.watch(p.pid())
 	var drains sync.WaitGroup
 	drains.Go(func() { p.drainOutput(output) })
 	drains.Go(func() { io.Copy(p.log, log) }) // it ends when the pipe does, or is closed
@@ -296,6 +300,20 @@ func privateFolder() (string, error) {
 	return folder, nil
 }
 
+// packagesFolder is where, in the private folder, the packages are that a plug-in is lent.
+const packagesFolder = "packages"
+
+// lend writes packages into the private folder.
+func lend(folder string, packages map[string][]byte) error {
+	for name, text := range packages {
+		target := filepath.Join(folder, packagesFolder, filepath.FromSlash(name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(target), 0o700), os.WriteFile(target, text, 0o600)); err != nil {
+			return fmt.Errorf("the packages it is lent: %w", err)
+		}
+	}
+	return nil
+}
+
 // environment is what the plug-in gets.
 func environment(o *Options, folder string) []string {
 	var env []string
@@ -313,6 +331,9 @@ func environment(o *Options, folder string) []string {
 		if name, _, _ := strings.Cut(variable, "="); allowed(name) {
 			env = append(env, variable)
 		}
+	}
+	if len(o.Packages) > 0 {
+		env = append(env, "PYTHONPATH="+filepath.Join(folder, packagesFolder))
 	}
 	env = append(env, o.Set...)
 	env = append(env,
@@ -379,7 +400,7 @@ func (p *process) await(ctx context.Context, o *Options, hello <-chan hello) (li
 			// A handshake may have arrived together with the end, which is what counts.
 			return "", h, fmt.Errorf("%s before it said what it is%s", p.ended, p.printed())
 		case <-timer.C:
-			return "", h, fmt.Errorf("it did not say what it is within the %v that a start may take%s: raise the start timeout if it only is slow", o.StartTimeout, p.printed())
+			return "", h, fmt.Errorf("it did not say what it is within the %v that a start may take%s: raise the start timeout (start_timeout in plugin.toml) if it only is slow", o.StartTimeout, p.printed())
 		case <-ctx.Done():
 			return "", h, ctx.Err()
 		}

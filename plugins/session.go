@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/scorefield/infer/plugins/protocol"
@@ -78,17 +80,30 @@ func (s *session) fault(err error) *Error {
 	if s.process.within(100 * time.Millisecond) {
 		died = s.process.ended
 	}
-	if died != "" && !errors.Is(err, errDeadline) {
+	switch {
+	case died != "" && !errors.Is(err, errDeadline):
 		err = errors.New(died)
+	default:
+		err = closedWords(err)
 	}
 	return &Error{Plugin: s.options.Name, Err: err, Log: s.process.log.lines()}
+}
+
+// closedWords says of an error that the plug-in closed the connection, where it is one of those that say so.
+func closedWords(err error) error {
+	for _, end := range []error{io.EOF, syscall.EPIPE, syscall.ECONNRESET} {
+		if errors.Is(err, end) {
+			return errors.New("it closed the connection and runs on")
+		}
+	}
+	return err
 }
 
 // errDeadline is wrapped by the error of a call that the plug-in did not answer in its time.
 var errDeadline = errors.New("it did not answer in time")
 
 func deadlineError(limit time.Duration) error {
-	return fmt.Errorf("%w: %v is what a call may take: raise the call timeout if it only is slow", errDeadline, limit)
+	return fmt.Errorf("%w: %v is what a call may take: raise the call timeout (--plugin-timeout) if it only is slow", errDeadline, limit)
 }
 
 // chooseTransport is how evaluations travel, given what the plug-in can do.

@@ -25,7 +25,7 @@ func start(ctx context.Context, o *Options) (*session, error) {
 		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 			return ctx.Err()
 		}
-		return &Error{Plugin: o.Name, Err: err, Log: log}
+		return &Error{Plugin: o.Name, Err: closedWords(err), Log: log}
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err

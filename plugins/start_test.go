@@ -32,6 +32,19 @@ func init() {
 		sdk.Serve(sdk.Plugin{Name: "test", Models: []sdk.Model{{Name: "donut", Density: slow{}}}})
 	}
 	specialModes["hello"] = func(mode string) { helloMain(strings.TrimPrefix(mode, "hello ")) }
+	specialModes["closes"] = func(string) {
+		conn, err := protocol.Conn(os.NewFile(protocol.FD, "frames"))
+		if err != nil {
+			panic(err)
+		}
+		var w protocol.FrameWriter
+		header := `{"protocol":1,"name":"test","version":"1","models":[{"name":"donut","kinds":["density"],"dim":2}]}`
+		if err := w.Write(conn, &protocol.Frame{Kind: protocol.Hello, Header: []byte(header)}); err != nil {
+			panic(err)
+		}
+		conn.Close()
+		time.Sleep(time.Minute)
+	}
 	specialModes["panics"] = func(string) {
 		sdk.Serve(sdk.Plugin{Name: "test", Models: []sdk.Model{{Density: density.Func(1, func([]float64) float64 { return 0 })}, {Name: "panics", Density: panics{}}}})
 	}
@@ -373,6 +386,48 @@ func TestAModelThatPanicsIsAnErrorOfTheCall(t *testing.T) {
 	}
 	if err := p.Ping(context.Background()); err != nil || p.Usage().Restarts != 0 {
 		t.Errorf("after it: %v, %d restarts", err, p.Usage().Restarts)
+	}
+}
+
+// A plug-in that closes the connection and lives has done so in words, whether that is seen by reading or by writing.
+func TestAClosedConnectionIsSaidInWords(t *testing.T) {
+	options := testOptionsWith(t, "closes")
+	options.Restarts = -1
+	p, err := plugins.Open(context.Background(), options)
+	if err == nil {
+		defer p.Close()
+		_, err = p.Density(context.Background(), "donut", nil)
+	}
+	if err == nil || !strings.Contains(err.Error(), "it closed the connection and runs on") {
+		t.Errorf("%v", err)
+	}
+}
+
+// What cannot be sent within the time of a call is late, and no error of a socket.
+func TestATimeThatIsOverAtOnce(t *testing.T) {
+	options := testOptionsWith(t, "slow")
+	options.CallTimeout, options.Restarts, options.Transport = 1, -1, plugins.FramesTransport
+	p, err := plugins.Open(context.Background(), options)
+	if err == nil {
+		defer p.Close()
+		_, err = p.Density(context.Background(), "donut", nil)
+	}
+	if err == nil || !strings.Contains(err.Error(), "1ns is what a call may take") || strings.Contains(err.Error(), "i/o timeout") {
+		t.Errorf("%v", err)
+	}
+}
+
+// The packages that a plug-in is lent are there while it runs, and nowhere afterwards.
+func TestLentPackages(t *testing.T) {
+	options := script("")
+	options.Command = []string{"/bin/sh", "-c", `cat "$PYTHONPATH/infer_plugin/lent.py" >&2; echo "at $PYTHONPATH" >&2; exit 1`}
+	options.Packages = map[string][]byte{"infer_plugin/lent.py": []byte("# lent\n")}
+	log := startFails(t, options, "exit code 1").Log
+	if len(log) != 2 || log[0] != "# lent" {
+		t.Fatal(log)
+	}
+	if _, err := os.Stat(strings.TrimPrefix(log[1], "at ")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s: %v", log[1], err)
 	}
 }
 

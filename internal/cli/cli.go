@@ -91,6 +91,20 @@ type streams struct {
 	terminal terminal
 }
 
+// firstError keeps the first error of a writer: what was not written is told, whoever printed it.
+type firstError struct {
+	out io.Writer
+	err error
+}
+
+func (f *firstError) Write(b []byte) (int, error) {
+	n, err := f.out.Write(b)
+	if f.err == nil {
+		f.err = err
+	}
+	return n, err
+}
+
 // Main runs the command with the arguments behind its name and returns the exit code. The first SIGINT or SIGTERM stops
 // a run in good order, the second at once.
 func Main(args []string) int {
@@ -101,8 +115,12 @@ func Main(args []string) int {
 	signal.Ignore(syscall.SIGPIPE) // a reader that has gone is an error of the write
 	ctx, stop := withSignals(context.Background())
 	defer stop()
-	s := &streams{out: os.Stdout, err: os.Stderr, terminal: detect()}
+	out := &firstError{out: os.Stdout}
+	s := &streams{out: out, err: os.Stderr, terminal: detect()}
 	err := execute(ctx, s, args)
+	if err == nil {
+		err = out.err
+	}
 	if errors.Is(err, syscall.EPIPE) { // `| head` has what it wanted
 		return 0
 	}

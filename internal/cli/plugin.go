@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -20,6 +21,11 @@ import (
 func pluginError(err error) error {
 	if err == nil {
 		return nil
+	}
+	for _, disk := range []error{syscall.ENOSPC, syscall.EROFS, syscall.EDQUOT, syscall.EIO} {
+		if errors.Is(err, disk) {
+			return data(err)
+		}
 	}
 	return &codedError{exitPlugin, err}
 }
@@ -204,6 +210,9 @@ func pluginInstall(s *streams, folder *string) *cobra.Command {
 				source.Path, source.Origin = wrapped, path
 			}
 			p, replaced, err := installed.Install(where[0], source)
+			if errors.Is(err, fs.ErrPermission) {
+				return data(fmt.Errorf("%s is not installed: %w", path, err))
+			}
 			if err != nil {
 				return pluginError(fmt.Errorf("%s is not installed: %w", path, err))
 			}
@@ -330,6 +339,9 @@ func pluginVerify(s *streams, folder *string) *cobra.Command {
 func verify(l installed.Listed) verified {
 	v := verified{Name: l.Name, Version: l.Version, Folder: l.Folder(), Faults: []string{}}
 	if l.Err != nil {
+		if _, err := installed.Find([]string{l.Place}, l.Name); err != nil {
+			l.Err = err // with the sums
+		}
 		v.Faults = append(v.Faults, l.Err.Error())
 		return v
 	}

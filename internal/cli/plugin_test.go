@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"math"
 	"os"
 	"os/exec"
@@ -317,6 +319,7 @@ func TestPluginModels(t *testing.T) {
 		{[]string{"--density", "donut", "--plugin-dev", plugFolder(t, "")}, exitUsage, "built in"},
 		{[]string{"--density", "other", "--plugin-dev", plugFolder(t, "")}, exitUsage, "test-plug"},
 		{[]string{"--density", "test-plug/own", "--plugin-config", "{"}, exitUsage, "JSON object"},
+		{[]string{"--density", "test-plug/own", "--plugin-config", "[1]"}, exitUsage, "2.6}'\n"},
 		{[]string{"--density", "test-plug/own", "--plugin-config", `{"x": 1}`}, exitPlugin, "takes no config"},
 	} {
 		if r := infer(t, slices.Concat([]string{"sample"}, c.args, args)...); r.code != c.code || !strings.Contains(r.err, c.words) {
@@ -492,6 +495,59 @@ func TestPluginThatDies(t *testing.T) {
 	}
 }
 
+// A package that a Python lacks is named with that Python.
+func TestPluginWithoutNumpy(t *testing.T) {
+	ownFolders(t)
+	bin := t.TempDir()
+	write(t, filepath.Join(bin, "python3"), "#!/bin/sh\necho 'Traceback (most recent call last):' >&2\necho \"ModuleNotFoundError: No module named 'numpy'\" >&2\nexit 1\n")
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	file := filepath.Join(t.TempDir(), "model.py")
+	write(t, file, "import numpy\n")
+	r := infer(t, "sample", "--plugin-dev", file)
+	if want := "that is " + filepath.Join(bin, "python3") + ": install numpy for it"; r.code != exitPlugin || !strings.Contains(r.err, want) {
+		t.Errorf("exits %d, without %q: %s", r.code, want, r.err)
+	}
+}
+
+// What a full disk did is no fault of a plug-in.
+func TestPluginsAndTheDisk(t *testing.T) {
+	if code := exitCode(pluginError(fmt.Errorf("x is not installed: %w", &fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}))); code != exitData {
+		t.Errorf("a full disk exits %d", code)
+	}
+	if code := exitCode(pluginError(errors.New("x"))); code != exitPlugin {
+		t.Errorf("a plug-in exits %d", code)
+	}
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer full.Close()
+	ownFolders(t)
+	if r := infer(t, "plugin", "install", plugFolder(t, "")); r.code != 0 {
+		t.Fatal(r.err)
+	}
+	for _, verb := range []string{"list", "verify", "lock", "info"} {
+		args := []string{"plugin", verb}
+		if verb == "info" {
+			args = append(args, "test-plug")
+		}
+		c := command(args...)
+		c.Stdout = full
+		errs, err := c.StderrPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		said, _ := io.ReadAll(errs)
+		_ = c.Wait()
+		if code := c.ProcessState.ExitCode(); code != exitData || !strings.Contains(string(said), "no space left") {
+			t.Errorf("%s exits %d: %s", verb, code, said)
+		}
+	}
+}
+
 func TestPluginTimeout(t *testing.T) {
 	ownFolders(t)
 	began := time.Now()
@@ -516,6 +572,8 @@ func TestPluginSignals(t *testing.T) {
 		for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGKILL} {
 			c := command("sample", "--plugin-dev", folder, "--seed", "1", "--particles", "200", "--steps", "100000", "--sampler", "langevin")
 			c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+			temporary := t.TempDir()
+			c.Env = append(c.Env, "TMPDIR="+temporary)
 			var errs bytes.Buffer
 			c.Stderr = &errs
 			if err := c.Start(); err != nil {
@@ -542,11 +600,12 @@ func TestPluginSignals(t *testing.T) {
 				}
 			}
 			for end := time.Now().Add(2 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-				if syscall.Kill(-plug, 0) != nil {
+				left, _ := os.ReadDir(temporary)
+				if syscall.Kill(-plug, 0) != nil && len(left) == 0 {
 					break
 				}
 				if time.Now().After(end) {
-					t.Errorf("%s, %v: the plug-in lives on", language, s)
+					t.Errorf("%s, %v: the plug-in lives on, or its files do: %v", language, s, left)
 					_ = syscall.Kill(-plug, syscall.SIGKILL)
 					break
 				}

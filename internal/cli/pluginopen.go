@@ -7,7 +7,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -45,15 +47,11 @@ type opened struct {
 	began    time.Time
 	ready    time.Duration // from the start to its first words
 	dev      string        // the path of a plug-in under development
-	extra    string        // a folder to remove after it
 }
 
 func (o *opened) Close() error {
 	err := o.Plugin.Close()
 	o.log.Close()
-	if o.extra != "" {
-		err = errors.Join(err, os.RemoveAll(o.extra))
-	}
 	return err
 }
 
@@ -63,7 +61,6 @@ type program struct {
 	sums     map[string]string
 	options  plugins.Options
 	dev      string
-	extra    string
 	place    *installed.Plugin // nil for one under development
 }
 
@@ -144,9 +141,7 @@ func devProgram(path string) (*program, error) {
 		d.options = optionsOf(d.manifest)
 		d.options.Dir = filepath.Dir(absolute)
 	}
-	if err := d.lendSDK(); err != nil {
-		return nil, pluginError(err)
-	}
+	d.lendSDK()
 	return d, nil
 }
 
@@ -190,24 +185,13 @@ func nameOf(file string) string {
 }
 
 // lendSDK lets a Python plug-in whose folder has no SDK use the one of this program.
-func (d *program) lendSDK() (err error) {
+func (d *program) lendSDK() {
 	if d.manifest.Transport != installed.TransportFrames || !strings.HasPrefix(filepath.Base(d.manifest.Command[0]), "python") {
-		return nil
+		return
 	}
-	if _, err := os.Stat(filepath.Join(d.options.Dir, "infer_plugin")); err == nil {
-		return nil
+	if _, err := os.Stat(filepath.Join(d.options.Dir, "infer_plugin")); err != nil {
+		d.options.Packages = python.SDK()
 	}
-	if d.extra, err = os.MkdirTemp("", "infer-sdk-"); err != nil {
-		return err
-	}
-	for path, text := range python.SDK() {
-		target := filepath.Join(d.extra, filepath.FromSlash(path))
-		if err := errors.Join(os.MkdirAll(filepath.Dir(target), 0o755), os.WriteFile(target, text, 0o644)); err != nil {
-			return errors.Join(err, os.RemoveAll(d.extra))
-		}
-	}
-	d.options.Set = append(d.options.Set, "PYTHONPATH="+d.extra)
-	return nil
 }
 
 // program finds the plug-in that flags and a name ask for.
@@ -235,20 +219,16 @@ func (d *program) open(ctx context.Context, s *streams, timeout time.Duration) (
 	run, err := plugins.Open(ctx, o)
 	if err != nil {
 		log.Close()
-		if d.extra != "" {
-			os.RemoveAll(d.extra)
-		}
 		return nil, d.failed(ctx, err)
 	}
 	if d.dev != "" {
 		if d.sums, err = installed.Present(d.options.Dir, d.manifest); err != nil {
 			run.Close()
 			log.Close()
-			d.cleanUp()
 			return nil, pluginError(err)
 		}
 	}
-	return &opened{Plugin: run, name: d.manifest.Name, manifest: d.manifest, sums: d.sums, log: log, began: began, ready: time.Since(began), dev: d.dev, extra: d.extra}, nil
+	return &opened{Plugin: run, name: d.manifest.Name, manifest: d.manifest, sums: d.sums, log: log, began: began, ready: time.Since(began), dev: d.dev}, nil
 }
 
 // failed gives an error of a start its words and its exit code.
@@ -260,18 +240,27 @@ func (d *program) failed(ctx context.Context, err error) error {
 	if errors.As(err, &sum) && d.place != nil {
 		return pluginError(d.place.Changed(sum.Path, sum.Want, sum.Got))
 	}
-	return pluginError(err)
+	return pluginError(missingModule(d.manifest, err))
+}
+
+// missingModuleRule is how Python says that a package is not there.
+var missingModuleRule = regexp.MustCompile(`ModuleNotFoundError: No module named '([^'.]+)`)
+
+// missingModule adds to an error that a plug-in in Python lacks a package which Python lacks it.
+func missingModule(m installed.Manifest, err error) error {
+	found := missingModuleRule.FindStringSubmatch(err.Error())
+	if found == nil || !strings.HasPrefix(filepath.Base(m.Command[0]), "python") {
+		return err
+	}
+	interpreter, missing := exec.LookPath(m.Command[0])
+	if missing != nil {
+		return err
+	}
+	return fmt.Errorf("%w: that is %s: install %s for it, or put the %s that has it first on PATH", err, interpreter, found[1], m.Command[0])
 }
 
 // isFolder says whether the plug-in has a manifest of its own.
 func (d *program) isFolder() bool { return len(d.manifest.Kinds) > 0 }
-
-// cleanUp removes what was lent to a plug-in under development.
-func (d *program) cleanUp() {
-	if d.extra != "" {
-		os.RemoveAll(d.extra)
-	}
-}
 
 // programSource wraps a program or a Python file into the folder of a plug-in, which it asks what it is; "" for anything else.
 func programSource(ctx context.Context, path string) (folder string, done func(), err error) {

@@ -38,7 +38,6 @@ func (p *pluginTarget) command(folder *string, c *cobra.Command, run func(ctx co
 		if err != nil {
 			return err
 		}
-		defer d.cleanUp()
 		return run(c.Context(), d)
 	}
 	c.Flags().StringVar(&p.dev, "plugin-dev", "", "the plug-in in this folder or program, as it is")
@@ -54,7 +53,7 @@ func (p *pluginTarget) modelsConfig() (json.RawMessage, error) {
 	}
 	var values map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(p.config), &values); err != nil {
-		return nil, usage("--plugin-config %.60s: a JSON object is wanted: %w", p.config, err)
+		return nil, usage("--plugin-config %.60s: a JSON object is wanted%s", p.config, whyNoJSON(err))
 	}
 	return json.RawMessage(p.config), nil
 }
@@ -145,7 +144,7 @@ func printResult(w io.Writer, r conformance.Result) {
 		name += " (" + r.Model + ")"
 	}
 	status := map[conformance.Status]string{conformance.Pass: "pass", conformance.Fail: "FAIL", conformance.Skip: "-"}[r.Status]
-	detail := r.Detail
+	detail := string(printable([]byte(r.Detail)))
 	fmt.Fprintf(w, "%-5s%-44s %s\n", status, name, strings.ReplaceAll(detail, "\n", "\n     "))
 }
 
@@ -167,7 +166,7 @@ func printCosts(w io.Writer, costs []conformance.Cost) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(w, "overhead: what a call took less what the plug-in says it computed")
+	_, err := fmt.Fprintln(w, "call: what infer waits for; overhead: that less what the plug-in says it computed; MB/s: the points and results of a call, there and back")
 	return err
 }
 
@@ -222,7 +221,7 @@ func pluginInfo(s *streams, folder *string) *cobra.Command {
 		fmt.Fprintf(s.out, "%s %s\n", info.Name, info.Version)
 		line := func(name, text string) {
 			if text != "" {
-				fmt.Fprintf(s.out, "  %-12s%s\n", name, text)
+				fmt.Fprintf(s.out, "  %-12s%s\n", name, printable([]byte(text)))
 			}
 		}
 		line("about", d.manifest.About)

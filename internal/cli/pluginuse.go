@@ -267,17 +267,17 @@ func pluginConfig(set *settings, m protocol.Model) (json.RawMessage, error) {
 	if file, ok := strings.CutPrefix(set.plugins.config, "@"); ok {
 		f, err := os.Open(file)
 		if err != nil {
-			return nil, data(err)
+			return nil, data(fmt.Errorf("--plugin-config: %w", err))
 		}
 		defer f.Close()
 		if text, err = io.ReadAll(io.LimitReader(f, protocol.MaxHeader)); err != nil {
-			return nil, data(err)
+			return nil, data(fmt.Errorf("--plugin-config: %w", err))
 		}
 	}
 	values := map[string]json.RawMessage{}
 	if len(text) > 0 {
 		if err := json.Unmarshal(text, &values); err != nil {
-			return nil, usage("--plugin-config %.60s: a JSON object is wanted, as in '{\"radius\": 2.6}': %w", text, err)
+			return nil, usage("--plugin-config %.60s: a JSON object is wanted, as in '{\"radius\": 2.6}'%s", text, whyNoJSON(err))
 		}
 	}
 	if _, given := values["dim"]; set.Dim > 0 && m.Dim == 0 && !given {
@@ -287,6 +287,15 @@ func pluginConfig(set *settings, m protocol.Model) (json.RawMessage, error) {
 		return nil, nil
 	}
 	return json.Marshal(values) // with its keys in order, so that equal settings are equal texts
+}
+
+// whyNoJSON is where a text stops being JSON, or nothing for JSON of another type, of which Go's words tell nobody anything.
+func whyNoJSON(err error) string {
+	var other *json.UnmarshalTypeError
+	if errors.As(err, &other) {
+		return ""
+	}
+	return ": " + err.Error()
 }
 
 // arguments are the flags that name the plug-in again.

@@ -27,7 +27,7 @@ var startChecks = []Check{
 		raw, err := plugins.Launch(t.plugin.Options, protocol.CookieVariable+"=")
 		t.must(err)
 		defer raw.Kill()
-		ended := raw.Within(5*time.Second + t.suite.fastest)
+		ended := raw.Within(max(5*time.Second, t.plugin.Options.StartTimeout) + t.suite.fastest) // its imports may be slow
 		switch {
 		case ended == "":
 			t.failf("it runs on")

@@ -109,9 +109,12 @@ func entries(name string, visit func(h *tar.Header, content io.Reader) error) er
 			return fmt.Errorf("it unpacks to more than %d GiB or %d entries", longestArchive>>30, mostEntries)
 		}
 		if err != nil {
-			return fmt.Errorf("it is no folder and no tar archive: %s", strings.TrimPrefix(err.Error(), "archive/tar: "))
+			return fmt.Errorf("it is no folder and no tar archive, plain or packed by gzip: %s", strings.TrimPrefix(err.Error(), "archive/tar: "))
 		}
 		if err := visit(h, archive); err != nil {
+			if errors.Is(err, io.ErrUnexpectedEOF) {
+				err = errors.New("it is cut short: fetch it again")
+			}
 			if bounded.N <= 0 {
 				err = fmt.Errorf("it unpacks to more than %d GiB", longestArchive>>30)
 			}

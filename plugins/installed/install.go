@@ -243,5 +243,8 @@ func Remove(p Plugin) error {
 	if err := os.Rename(p.Folder(), filepath.Join(old, p.Name)); err != nil {
 		return err
 	}
-	return lock.without(p.Name, Platform()).write(p.Place)
+	if err := lock.without(p.Name, Platform()).write(p.Place); err != nil {
+		return errors.Join(err, os.Rename(filepath.Join(old, p.Name), p.Folder()))
+	}
+	return nil
 }

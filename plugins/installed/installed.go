@@ -118,6 +118,9 @@ func Find(places []string, name string) (Plugin, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
+		if err != nil {
+			err = changedFirst(place, name, err)
+		}
 		return p, err
 	}
 	unknown := &UnknownError{Name: name, Places: places}
@@ -179,6 +182,26 @@ func read(place, name string) (Plugin, error) {
 		return Plugin{}, fmt.Errorf("plug-in %s: its %s calls it %q: folder and name are the same", name, ManifestFile, m.Name)
 	}
 	return Plugin{Manifest: m, Place: place}, nil
+}
+
+// changedFirst puts before what is wrong with a manifest that it is not the one that was installed, where that is so.
+func changedFirst(place, name string, wrong error) error {
+	lock, err := ReadLock(place)
+	if err != nil {
+		return wrong
+	}
+	entry, ok := lock.find(name)
+	root, err := openFolder(place, name)
+	if !ok || err != nil {
+		return wrong
+	}
+	defer root.Close()
+	text, err := readSmall(root, ManifestFile)
+	if err != nil || sumOf(text) == entry.SHA256[ManifestFile] {
+		return wrong
+	}
+	p := Plugin{Manifest: Manifest{Name: name}, Place: place}
+	return fmt.Errorf("%w\nfirst repair it: %w", p.Changed(ManifestFile, entry.SHA256[ManifestFile], sumOf(text)), wrong)
 }
 
 // noManifest hides from callers that an error says that a file does not exist: the folder does.

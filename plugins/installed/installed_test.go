@@ -121,7 +121,10 @@ func TestManifests(t *testing.T) {
 		{manifest + "[files2]\n", `did you mean "files"?`},
 		{replaced(`"my-score"`, `"../evil"`), "characters a-z"},
 		{replaced(`"my-score"`, `"My"`), "characters a-z"},
-		{replaced(`"my-score"`, `7`), "incompatible types"},
+		{replaced(`"my-score"`, `7`), "name is of another type: a text in quotes is wanted"},
+		{replaced(`["run.sh"]`, `"run.sh"`), "command is of another type: a list of words"},
+		{replaced("transport", "start_timeout = 60\ntransport"), `a duration in quotes like "60s"`},
+		{strings.Split(manifest, "[files]")[0] + "files = [\"run.sh\"]\n", "files is of another type: a table"},
 		{replaced(`"0.1.0"`, `""`), "version"},
 		{replaced(`"0.1.0"`, `"1 2"`), "version"},
 		{replaced(`"0.1.0"`, `"1\u001b[2J"`), "control"},
@@ -198,8 +201,8 @@ func TestFolders(t *testing.T) {
 	}
 	t.Setenv(Variable, "")
 	t.Setenv("XDG_DATA_HOME", "relative")
-	t.Setenv("HOME", "/home/u")
-	if got, err := Folders(""); err != nil || strings.Join(got, " ") != "/home/u/.local/share/infer/plugins" {
+	t.Setenv("HOME", "/somebody")
+	if got, err := Folders(""); err != nil || strings.Join(got, " ") != "/somebody/.local/share/infer/plugins" {
 		t.Error(got, err)
 	}
 	t.Setenv("HOME", "")
@@ -264,8 +267,18 @@ func TestInstallTakeUpdateRemove(t *testing.T) {
 	if _, err := Update(p); err != nil {
 		t.Error(err)
 	}
+	// Changed so that it cannot be read, it is changed first of all.
+	if err := os.WriteFile(filepath.Join(p.Folder(), ManifestFile), []byte(manifest+"x\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Find([]string{place}, "my-score"); !errors.As(err, &changed) || changed.File != ManifestFile || changed.Locked == "" || changed.Found == "" || !strings.Contains(err.Error(), "first repair it: ") || !strings.Contains(err.Error(), "line ") {
+		t.Error(err)
+	}
+	if err := os.WriteFile(filepath.Join(p.Folder(), ManifestFile), []byte(manifest+"# x\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	os.Remove(changedFile)
-	if err := checked(p); !errors.As(err, &changed) || changed.Found != "" || changed.File != "data/weights" {
+	if err := checked(p); !errors.As(err, &changed) || changed.Found != "" || changed.File != "data/weights" || !strings.Contains(err.Error(), "install it again, or take it out of plugin.toml") {
 		t.Error(err)
 	}
 	if _, err := Update(p); err == nil {

@@ -133,7 +133,7 @@ func (e *ChangedError) Error() string {
 	case e.File == "":
 		return fmt.Sprintf("plug-in %s is not in %s for %s: nobody said that what is there may run; %s", e.Name, filepath.Join(e.Place, LockFile), Platform(), accept)
 	case e.Found == "":
-		return fmt.Sprintf("plug-in %s: %s is missing: install it again; %s", e.Name, e.File, accept)
+		return fmt.Sprintf("plug-in %s: %s is missing: install it again, or take it out of %s and accept that: %s", e.Name, e.File, ManifestFile, e.Accept())
 	case e.Locked == "":
 		return fmt.Sprintf("plug-in %s: %s was not there when it was installed: its SHA-256 is\n  %s\n%s", e.Name, e.File, e.Found, accept)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -114,10 +115,16 @@ func ParseManifest(text []byte) (Manifest, error) {
 	meta, err := toml.Decode(string(text), &t)
 	if err != nil {
 		var parse toml.ParseError
+		if found := otherTypeRule.FindStringSubmatch(err.Error()); found != nil {
+			return fail("line %s: %s is of another type: %s is wanted", found[1], found[2], wantedType(found[2]))
+		}
 		if errors.As(err, &parse) {
 			return fail("line %d: %s", parse.Position.Line, parse.Message)
 		}
 		return fail("%s", strings.TrimPrefix(err.Error(), "toml: "))
+	}
+	if meta.IsDefined("files") && meta.Type("files") != "Hash" {
+		return fail("files is of another type: %s is wanted", wantedType("files"))
 	}
 	for _, key := range meta.Undecoded() {
 		if key[0] == "files" && len(key) > 2 {
@@ -152,6 +159,24 @@ func ParseManifest(text []byte) (Manifest, error) {
 		return fail("%w", err)
 	}
 	return m, nil
+}
+
+// otherTypeRule is how package toml says that a value has another type than its key.
+var otherTypeRule = regexp.MustCompile(`^toml: line (\d+) \(last key "([^"]*)"\): incompatible types`)
+
+// wantedType says how the value of a key is written.
+func wantedType(key string) string {
+	switch key {
+	case "kinds":
+		return `a list like ["density", "score"]`
+	case "command":
+		return `a list of words like ["python3", "model.py"]`
+	case "files":
+		return `a table of names, [files] and below it "model.py" = ""`
+	case "start_timeout":
+		return `a duration in quotes like "60s"`
+	}
+	return "a text in quotes"
 }
 
 func (m Manifest) check() error {
