@@ -62,7 +62,7 @@ func frechet(a, b *moments) (float64, error) {
 		distance += float64(d*d) + a.covariance.At(i, i) + b.covariance.At(i, i)
 	}
 	for _, v := range eigen.Values(nil) {
-		distance -= 2 * math.Sqrt(max(v, 0))
+		distance -= float64(2 * math.Sqrt(max(v, 0)))
 	}
 	return max(distance, 0), nil
 }

@@ -69,7 +69,7 @@ func kernelSum(x, y *mat.Dense, same bool) float64 {
 				continue
 			}
 			k := products.At(i, j)/float64(length) + 1
-			sum += float64(k*k) * k
+			sum += float64(float64(k*k) * k)
 		}
 	}
 	return sum

@@ -28,7 +28,7 @@ func nearest(ctx context.Context, a, b []float64, length, workers int, f func(i 
 		for i, norm := range squaredNorms(part, length) {
 			row := products.RawRowView(i)
 			for j := range row {
-				row[j] = max(0, norm+norms[j]-2*row[j])
+				row[j] = max(0, norm+norms[j]-float64(2*row[j]))
 			}
 			f(first+i, row)
 		}

@@ -119,8 +119,8 @@ func Evaluate(ctx context.Context, c *Classifier, draws, training, heldOut []flo
 	}
 	shares := histogram(all)
 	for k, share := range histogram(mine.result) {
-		r.Variation += math.Abs(share-shares[k]) / 2
-		r.Chance += math.Sqrt(2*shares[k]*max(0, 1-shares[k])/(math.Pi*float64(count))) / 2 // rounding takes a share beyond 1
+		r.Variation += float64(math.Abs(share-shares[k]) / 2)
+		r.Chance += float64(math.Sqrt(2*shares[k]*max(0, 1-shares[k])/(math.Pi*float64(count))) / 2) // rounding takes a share beyond 1
 	}
 	r.NearestRatio = r.Nearest / r.Real.Nearest
 	slices.Sort(distances[1])
@@ -198,9 +198,9 @@ func noiseSigma(ctx context.Context, c *Classifier, images []float32, reference 
 	}
 	low, high := 0.0, 1.0
 	for range 14 {
-		middle := (low + high) / 2
+		middle := float64((low + high) / 2)
 		if low == 0 {
-			middle = high / 4
+			middle = float64(high / 4)
 		}
 		d, err := distance(middle)
 		if err != nil {
