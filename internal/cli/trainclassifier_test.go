@@ -46,6 +46,16 @@ func TestAClassifierIsTrainedAndJudges(t *testing.T) {
 	}
 }
 
+func TestARecipeWantsAStepOfImages(t *testing.T) {
+	folder := setOf(t, 20, 20)
+	for recipe, word := range map[string]string{"mnist-30m": "20 images to learn from, and a step of recipe mnist-30m takes 32", "tutorial-mnist": "20 images to learn from"} {
+		r := infer(t, "train", "--recipe", recipe, "--data", folder, "--seed", "1", "--steps", "1", "-o", filepath.Join(folder, "m.safetensors"))
+		if r.code != exitData || !strings.Contains(r.err, word) || !strings.Contains(r.err, folder) {
+			t.Errorf("%s: exit %d, want %d, with %q: %s", recipe, r.code, exitData, word, r.err)
+		}
+	}
+}
+
 func TestAClassifierIsRefusedBeforeItIsTrained(t *testing.T) {
 	folder, output := realSet(t), filepath.Join(t.TempDir(), "ruler.safetensors")
 	for _, c := range []struct {

@@ -61,6 +61,9 @@ func (t *training) check(d *dataset.Images) error {
 		return data(fmt.Errorf("%s has images of %d x %d pixels, and recipe %s learns %d x %d: leave the recipe out for a network that fits them, or scale them",
 			t.data, d.Height, d.Width, t.recipe, want[0], want[1]))
 	}
+	if n := t.rows(d.Count); n < t.config.Batch {
+		return data(fmt.Errorf("%s has %d %s to learn from, and a step of recipe %s takes %d: leave the recipe out for one that takes fewer", t.data, n, plural(n, "image"), t.recipe, t.config.Batch))
+	}
 	if t.config.Classes == nil {
 		return nil
 	}
