@@ -41,11 +41,9 @@ type fake struct {
 	calls    int
 	leak     [][]byte
 	files    []*os.File
-	previous []float64
 
 	lock      sync.Mutex
 	cancelled map[uint64]bool
-	gone      bool
 }
 
 func bound(v float64) *protocol.Bound {

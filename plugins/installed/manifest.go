@@ -126,7 +126,8 @@ func ParseManifest(text []byte) (Manifest, error) {
 	if meta.IsDefined("files") && meta.Type("files") != "Hash" {
 		return fail("files is of another type: %s is wanted", wantedType("files"))
 	}
-	for _, key := range meta.Undecoded() {
+	if unknown := meta.Undecoded(); len(unknown) > 0 {
+		key := unknown[0]
 		if key[0] == "files" && len(key) > 2 {
 			return fail("files: quote the whole name, as in \"my_score.py\" = \"\"")
 		}

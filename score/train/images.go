@@ -67,7 +67,7 @@ func images(name, images, what string, b budget, mean, sd float64, classes []str
 			Network:   network.Standardised(unet.Network(), mean, sd),
 			Objective: Denoising(score.EDM(sd)),
 			// The law of Karras et al. (2022), whose data have a standard deviation of 1/2.
-			Levels: score.LogNormal{Mean: backends.Log(2*sd) - 1.2, SD: 1.2},
+			Levels: score.LogNormal{Mean: float64(backends.Log(2*sd)) - 1.2, SD: 1.2},
 			Steps:  b.steps, Batch: 32, Group: 4,
 			Adam: Adam{Beta2: 0.99},
 			Rate: Rate{Peak: 1.5e-3, WarmUp: 400, Decay: Linear, From: 0.6},
