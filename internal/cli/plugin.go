@@ -204,7 +204,7 @@ func pluginInstall(s *streams, folder *string) *cobra.Command {
 			}
 			source := installed.Source{Path: path, Lend: python.SDK(), Allow: func(m installed.Manifest) error { return checkFree(m.Name) }}
 			if wrapped, done, err := programSource(c.Context(), path); err != nil {
-				return pluginError(fmt.Errorf("%s is not installed: %w", path, err))
+				return pluginFailure(c.Context(), fmt.Errorf("%s is not installed: %w", path, err))
 			} else if wrapped != "" {
 				defer done()
 				source.Path, source.Origin = wrapped, path
@@ -220,7 +220,11 @@ func pluginInstall(s *streams, folder *string) *cobra.Command {
 			if replaced != "" {
 				verb += " in the place of " + replaced
 			}
-			fmt.Fprintf(s.out, "%s in %s\nuse it:  infer sample %s\ntest it: infer plugin test %s\n", verb, p.Folder(), usageOf(p), p.Name)
+			fmt.Fprintf(s.out, "%s in %s\n", verb, p.Folder())
+			if use := usageOf(p); use != "" {
+				fmt.Fprintf(s.out, "use it:  infer sample %s\n", use)
+			}
+			fmt.Fprintf(s.out, "test it: infer plugin test %s\n", p.Name)
 			if other, err := installed.Find(where, p.Name); err == nil && other.Place != p.Place {
 				fmt.Fprintf(s.err, "infer: %s hides it\n", other.Folder())
 			}
@@ -229,12 +233,15 @@ func pluginInstall(s *streams, folder *string) *cobra.Command {
 	}
 }
 
-// usageOf is how sample is told to use a plug-in.
+// usageOf is how sample is told to use a plug-in, "" for a simulator, which programs use.
 func usageOf(p installed.Plugin) string {
 	if slices.Contains(p.Kinds, protocol.KindDensity) {
 		return "--density " + p.Name
 	}
-	return "--model " + p.Name
+	if slices.Contains(p.Kinds, protocol.KindScore) {
+		return "--model " + p.Name
+	}
+	return ""
 }
 
 func pluginRemove(s *streams, folder *string) *cobra.Command {

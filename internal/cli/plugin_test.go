@@ -206,6 +206,38 @@ func strays(t *testing.T) []string {
 	}
 }
 
+// A program that does not start is not installed, whatever its name, and leaves no folder.
+func TestInstallOfProgramsThatFail(t *testing.T) {
+	ownFolders(t)
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	folder := t.TempDir()
+	python := filepath.Join(folder, "with spaces and \u00fc.py")
+	write(t, python, "x = (\n")
+	broken := filepath.Join(folder, "broken.sh")
+	write(t, broken, "#!/bin/sh\nexit 3\n")
+	taken := filepath.Join(folder, "donut.py")
+	write(t, taken, "import infer_plugin\n")
+	for path, words := range map[string]string{python: "is not installed: plug-in with-spaces-and", broken: "exit code 3", taken: "built-in density"} {
+		if r := infer(t, "plugin", "install", path); r.code != exitPlugin || !strings.Contains(r.err, words) {
+			t.Errorf("%s: exits %d: %s", path, r.code, r.err)
+		}
+	}
+	if r := infer(t, "sample", "--plugin-dev", taken); r.code != exitPlugin || !strings.Contains(r.err, "built-in density") {
+		t.Errorf("exits %d: %s", r.code, r.err)
+	}
+	slow := filepath.Join(folder, "slow.sh")
+	write(t, slow, "#!/bin/sh\nexec sleep 3600\n")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	time.AfterFunc(200*time.Millisecond, func() { cancel(&signalError{syscall.SIGINT}) })
+	if r := inferContext(ctx, "plugin", "install", slow); r.code != 130 || !strings.HasSuffix(r.err, "infer: interrupted\n") {
+		t.Errorf("exits %d: %s", r.code, r.err)
+	}
+	if left, _ := os.ReadDir(temporary); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
 // The scripts themselves, as a user names them.
 func TestPluginDevOfPrograms(t *testing.T) {
 	ownFolders(t)
@@ -316,6 +348,7 @@ func TestPluginModels(t *testing.T) {
 		{[]string{"--model", "test-plug"}, exitUsage, "has no score"},
 		{[]string{"--density", "test-plug/own", "--dim", "3"}, exitUsage, "dimension 2"},
 		{[]string{"--density", "test-plgu"}, exitUsage, `did you mean "test-plug"?`},
+		{[]string{"--dim", "3", "--plugin-dev", plugFolder(t, "")}, exitUsage, "test-plug has dimension 2"},
 		{[]string{"--density", "donut", "--plugin-dev", plugFolder(t, "")}, exitUsage, "built in"},
 		{[]string{"--density", "other", "--plugin-dev", plugFolder(t, "")}, exitUsage, "test-plug"},
 		{[]string{"--density", "test-plug/own", "--plugin-config", "{"}, exitUsage, "JSON object"},
@@ -368,6 +401,9 @@ func TestPluginGiven(t *testing.T) {
 		if r := infer(t, args...); r.code != exitUsage || !strings.Contains(r.err, c.words) {
 			t.Errorf("%q exits %d: %s", c.given, r.code, r.err)
 		}
+	}
+	if r := infer(t, "sample", "--model", "test-plug", "--plugin-given", "centre=1,2", "--plugin-given", "centre=3,4"); r.code != exitUsage || !strings.Contains(r.err, "centre is given twice") {
+		t.Errorf("given twice exits %d: %s", r.code, r.err)
 	}
 	file := filepath.Join(t.TempDir(), "d.npz")
 	r := infer(t, "sample", "--model", "test-plug", "--plugin-given", "centre=3,-4", "--seed", "1", "--particles", "2000", "--levels", "12", "-o", file)

@@ -151,7 +151,7 @@ func bareManifest(path string) (installed.Manifest, error) {
 	m := installed.Manifest{Name: nameOf(file), Version: "0", Protocol: installed.Protocol, Files: map[string]string{file: ""}}
 	if strings.EqualFold(filepath.Ext(file), ".py") {
 		m.Command, m.Transport, m.StartTimeout = []string{"python3", file}, installed.TransportFrames, time.Minute
-		return m, nil
+		return m, checkFree(m.Name)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
@@ -283,10 +283,11 @@ func programSource(ctx context.Context, path string) (folder string, done func()
 	if folder, err = os.MkdirTemp("", "infer-install-"); err != nil {
 		return "", nil, err
 	}
-	done = func() { os.RemoveAll(folder) }
+	made := folder // folder and done are empty by the time an error is looked at
+	done = func() { os.RemoveAll(made) }
 	defer func() {
 		if err != nil {
-			done()
+			os.RemoveAll(made)
 		}
 	}()
 	if err := copyProgram(absolute, filepath.Join(folder, filepath.Base(path))); err != nil {

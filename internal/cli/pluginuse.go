@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -143,7 +144,7 @@ func aimAtPlugin(ctx context.Context, s *streams, set *settings) (g goal, err er
 		return goal{}, pluginFailure(ctx, err)
 	}
 	if set.Dim != 0 && set.Dim != g.dim() {
-		return goal{}, usage("--dim %d: %s has dimension %d", set.Dim, whole, g.dim())
+		return goal{}, usage("--dim %d: %s has dimension %d", set.Dim, cmp.Or(whole, o.name), g.dim())
 	}
 	return g, nil
 }
@@ -206,6 +207,9 @@ func pluginGiven(set *settings, kind string, m protocol.Model) (map[string][]flo
 		if len(values) != dim {
 			return nil, usage("--plugin-given %s: %d numbers, and %s has %d", item, len(values), name, dim)
 		}
+		if given[name] != nil {
+			return nil, usage("--plugin-given %s: %s is given twice", item, name)
+		}
 		given[name] = values
 	}
 	for _, name := range names {
@@ -254,6 +258,9 @@ func pick(o *opened, flag, whole, name string) (kind string, m protocol.Model, e
 	var has []string
 	for _, m := range info.Models {
 		has = append(has, m.Name+" ("+joined(m.Kinds)+")")
+	}
+	if name == "" {
+		return "", m, usage("plug-in %s has no %s, only %s", o.name, strings.Join(kinds, " and no "), joined(has))
 	}
 	return "", m, usage("%s %s: plug-in %s has no %s of that name: it has %s", flag, whole, o.name, kinds[0], joined(has))
 }

@@ -1,6 +1,7 @@
 """The loop of a plug-in: says HELLO to the host and answers its frames until the connection ends."""
 
 import os
+import re
 import select
 import signal
 import socket
@@ -45,7 +46,8 @@ def serve(name=None, version="0.0.0", licence=""):
     if not models.registry:
         raise RuntimeError("the plug-in has no model: put @infer.density, @infer.score or @infer.simulator before a function")
     if name is None:
-        name = os.path.splitext(os.path.basename(sys.argv[0] or "plug-in"))[0].replace("_", "-").lower()
+        file = os.path.splitext(os.path.basename(sys.argv[0]))[0].lower()
+        name = re.sub("[^a-z0-9]", "-", file).strip("-")[:64] or "plug-in"
     sock = socket.socket(fileno=int(os.environ["INFER_PLUGIN_FD"]))
     sock.setblocking(True)
     _watch(sock, os.getppid())
