@@ -130,10 +130,17 @@ func (b *buffer) condition(given []float32) {
 // evaluate scores some neighbouring points.
 func (m *Model) evaluate(b *buffer, dst, x *lanes.Block, first, n int) {
 	dim := m.dim
-	for j := range dim {
-		to := b.x[j : (n-1)*dim+j+1]
-		for i, v := range x.Row(j)[first : first+n] {
-			to[i*dim] = float32(v)
+	if n == 1 { // an image: there is no row to walk along
+		from, stride := x.Data()[first:], x.Stride()
+		for j := range b.x[:dim] {
+			b.x[j] = float32(from[j*stride])
+		}
+	} else {
+		for j := range dim {
+			to := b.x[j : (n-1)*dim+j+1]
+			for i, v := range x.Row(j)[first : first+n] {
+				to[i*dim] = float32(v)
+			}
 		}
 	}
 	b.outputs[0] = b.score[:n*dim]
@@ -145,6 +152,13 @@ func (m *Model) evaluate(b *buffer, dst, x *lanes.Block, first, n int) {
 		b.inputs = append(b.inputs, b.given[:n*m.given])
 	}
 	m.program.Run(n, b.outputs, b.inputs)
+	if n == 1 {
+		to, stride := dst.Data()[first:], dst.Stride()
+		for j, v := range b.score[:dim] {
+			to[j*stride] = float64(v)
+		}
+		return
+	}
 	for j := range dim {
 		from := b.score[j : (n-1)*dim+j+1]
 		to := dst.Row(j)[first : first+n]
