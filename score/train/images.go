@@ -73,7 +73,7 @@ func images(name, images, what string, b budget, mean, sd float64, classes []str
 			Rate: Rate{Peak: 1.5e-3, WarmUp: 400, Decay: Linear, From: 0.6},
 			Clip: 1, EMA: 0.999, DropGiven: 0.1,
 			Shape: []int{imageSide, imageSide}, Range: []float64{0, 1}, Classes: classes,
-			Drawing: &score.Drawing{Sampler: "heun", High: float64(60 * sd), Low: float64(0.004 * sd), Steps: 18},
+			Drawing: &score.Drawing{Sampler: "heun", High: float64(60 * sd), Low: float64(0.065 * sd), Steps: 18},
 			About:   "recipe " + name,
 		},
 		Draw: Draw{Particles: 16},
