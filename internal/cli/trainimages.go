@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/scorefield/infer/backends"
 	"github.com/scorefield/infer/internal/dataset"
 	"github.com/scorefield/infer/score"
 	"github.com/scorefield/infer/score/network"
@@ -113,8 +114,8 @@ func (t *training) fit(d *dataset.Images, say func(string)) {
 	t.config.Objective = train.Denoising(score.EDM(sd))
 	if t.config.Levels == nil {
 		// The law of Karras et al. (2022), 2206.00364, whose data have a standard deviation of 1/2.
-		t.config.Levels = score.LogNormal{Mean: -1.2 + math.Log(2*sd), SD: 1.2}
-		t.config.Drawing = &score.Drawing{Sampler: "heun", High: 60 * sd, Low: 0.004 * sd, Steps: 18}
+		t.config.Levels = score.LogNormal{Mean: float64(backends.Log(2*sd)) - 1.2, SD: 1.2}
+		t.config.Drawing = &score.Drawing{Sampler: "heun", High: float64(60 * sd), Low: float64(0.065 * sd), Steps: 18}
 	}
 	batch = 64
 	if !t.changed("clip") {

@@ -58,7 +58,7 @@ var Rooms = []Room{
 	{Path: "amortize", Floor: 5, Promise: Bits},
 	{Path: "quality", Floor: 6, Promise: Rounded, Modules: []string{gonum}},
 	{Path: "plugins", Floor: 6, Promise: Rounded, Modules: []string{"google.golang.org/grpc", "google.golang.org/protobuf", "github.com/hashicorp/go-plugin", "github.com/hashicorp/go-hclog", "golang.org/x/sys"}},
-	{Path: "plugins/conformance", Floor: 6, Level: true},
+	{Path: "plugins/conformance", Floor: 6, Level: true, Modules: []string{"google.golang.org/grpc", "google.golang.org/protobuf"}},
 	{Path: "plugins/examples", Floor: 9, Level: true},
 	{Path: "plugins/bridgestan", Floor: 6, Promise: Rounded, Modules: []string{"github.com/ebitengine/purego"}},
 	{Path: "plugins/installed", Floor: 6, Level: true, Promise: Rounded, Modules: []string{"github.com/BurntSushi/toml"}},
