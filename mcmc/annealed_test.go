@@ -22,7 +22,9 @@ type blurred struct {
 
 func (b blurred) Dim() int { return b.dim }
 
-func (b blurred) At(sigma float64) score.Fn { return blurredAt{b, float64(b.sd*b.sd) + float64(sigma*sigma)} }
+func (b blurred) At(sigma float64) score.Fn {
+	return blurredAt{b, float64(b.sd*b.sd) + float64(sigma*sigma)}
+}
 
 type blurredAt struct {
 	blurred
