@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 	"sync"
 
 	"github.com/scorefield/infer/score"
@@ -29,8 +28,7 @@ type Annealed struct {
 	// KeepNoise leaves out the denoising transition at the end.
 	KeepNoise bool
 
-	once sync.Once
-	at   []score.Fn // the score at each level
+	at levelScores
 }
 
 // Length is the number of transitions of the schedule.
@@ -89,17 +87,8 @@ func (k *Annealed) String() string {
 		k.Levels, k.Steps, k.Step, k.Convention, ending, targetName(k.Score))
 }
 
-// scores asks the family for its score at each level, once.
-func (k *Annealed) scores() []score.Fn {
-	k.once.Do(func() {
-		levels := slices.Clone(k.Levels)
-		k.at = make([]score.Fn, len(levels))
-		for i, sigma := range levels {
-			k.at[i] = k.Score.At(sigma)
-		}
-	})
-	return k.at
-}
+// scores are those at each level.
+func (k *Annealed) scores() []score.Fn { return k.at.of(k.Score, k.Levels) }
 
 // Init implements [Kernel]. A score at the start that is not finite is an error.
 func (k *Annealed) Init(ctx context.Context, s *State) error {
@@ -140,4 +129,20 @@ func (k *Annealed) Advance(ctx context.Context, s *State) error {
 	s.Evaluations += uint64(s.Len())
 	s.Transition++
 	return nil
+}
+
+// levelScores asks a family for its score at each of some levels, once.
+type levelScores struct {
+	once sync.Once
+	at   []score.Fn
+}
+
+func (l *levelScores) of(family score.NoiseConditional, levels []float64) []score.Fn {
+	l.once.Do(func() {
+		l.at = make([]score.Fn, len(levels))
+		for i, sigma := range levels {
+			l.at[i] = family.At(sigma)
+		}
+	})
+	return l.at
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
-	"sync"
 
 	"github.com/scorefield/infer/backends"
 	"github.com/scorefield/infer/lanes"
@@ -32,8 +30,7 @@ type Heun struct {
 	// KeepNoise leaves out the last transition, to level 0.
 	KeepNoise bool
 
-	once sync.Once
-	at   []score.Fn // the score at each level
+	at levelScores
 }
 
 // Length is the number of transitions of the schedule.
@@ -94,17 +91,8 @@ func (k *Heun) String() string {
 	return fmt.Sprintf("%s, probability flow along noise levels %v, %s%s", method, k.Levels, ending, targetName(k.Score))
 }
 
-// scores asks the family for its score at each level, once.
-func (k *Heun) scores() []score.Fn {
-	k.once.Do(func() {
-		levels := slices.Clone(k.Levels)
-		k.at = make([]score.Fn, len(levels))
-		for i, sigma := range levels {
-			k.at[i] = k.Score.At(sigma)
-		}
-	})
-	return k.at
-}
+// scores are those at each level.
+func (k *Heun) scores() []score.Fn { return k.at.of(k.Score, k.Levels) }
 
 // Init implements [Kernel]. Nothing is carried, and nothing evaluated: in so few evaluations one more would be felt.
 func (k *Heun) Init(context.Context, *State) error { return k.Check() }

@@ -220,7 +220,7 @@ func (r *trainer) batch(ctx context.Context, images []int) (float64, error) {
 	for _, l := range losses {
 		loss += l
 	}
-	if loss -= 0; loss-loss != 0 {
+	if loss-loss != 0 {
 		return 0, fmt.Errorf("quality: the loss of the classifier is %v at step %d: take a lower rate than %v", loss, r.step, r.Rate)
 	}
 	passed := float64(r.step) / float64(r.steps)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,7 +11,6 @@ import (
 	"github.com/scorefield/infer/autodiff"
 	"github.com/scorefield/infer/lanes"
 	"github.com/scorefield/infer/mcmc"
-	"github.com/scorefield/infer/models"
 	"github.com/scorefield/infer/random"
 	"github.com/scorefield/infer/score"
 	"github.com/scorefield/infer/score/network"
@@ -137,9 +135,6 @@ func TestConvolutionsThatCannotBe(t *testing.T) {
 // bf16Error is right for the model that comes with the program: on what it draws itself, under noise.
 func TestWhatBF16CostsTheDigits(t *testing.T) {
 	direct, err := shipped.Model("mnist")
-	if errors.Is(err, models.ErrUnknown) || errors.Is(err, os.ErrNotExist) {
-		t.Skip("no model mnist comes with this program")
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
