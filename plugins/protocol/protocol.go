@@ -12,7 +12,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -196,11 +195,10 @@ const (
 	MaxName    = 16 // bytes of the name of a tensor
 )
 
-var nameRule = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`)
-
 // CheckName says what is wrong with the name of a plug-in or of a model.
 func CheckName(name string) error {
-	if !nameRule.MatchString(name) {
+	const characters = "abcdefghijklmnopqrstuvwxyz0123456789-"
+	if len(name) < 1 || len(name) > 64 || name[0] == '-' || strings.Trim(name, characters) != "" {
 		return fmt.Errorf("the name %s: use 1 to 64 of the characters a-z, 0-9 and -, the first of them no -", clip(name))
 	}
 	return nil

@@ -11,15 +11,14 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/scorefield/infer/plugins/protocol"
 )
 
 //go:embed infer_plugin/*.py template
 var files embed.FS
-
-var validName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`)
 
 // SDK is the files of the Python package: infer_plugin/__init__.py and so on, with their content.
 func SDK() map[string][]byte {
@@ -39,8 +38,8 @@ func SDK() map[string][]byte {
 // New is the files of a new plug-in: a model to be replaced, its test, the manifest and the SDK, by their paths with slashes.
 // The name consists of small letters, digits and hyphens.
 func New(name string) (map[string][]byte, error) {
-	if !validName.MatchString(name) {
-		return nil, fmt.Errorf("plug-in name %q: small letters, digits and hyphens are wanted, 1 to 64, and no hyphen first", name)
+	if err := protocol.CheckName(name); err != nil {
+		return nil, fmt.Errorf("plug-in: %w", err)
 	}
 	all := SDK()
 	own, err := fs.Glob(files, "template/*")
