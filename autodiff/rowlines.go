@@ -208,7 +208,7 @@ func (f *rowFrame) lines(code []rowInstruction, kernels []kernel32) {
 				case rowLines:
 					f.elementwiseStrip(in, &kernels[i], r, offset, n)
 				case rowPixelLines:
-					f.copyStrip(in, r, offset, n)
+					f.copyStrip(in, &kernels[i], r, offset, n)
 				case rowSumLines:
 					dst := f.numbers(&in.dst, r, in.n)
 					if offset == 0 {
@@ -271,7 +271,7 @@ func (f *rowFrame) sumStrip(in *rowInstruction, k *kernel32, dst []float32, r, o
 }
 
 // copyStrip copies the pixels of a strip.
-func (f *rowFrame) copyStrip(in *rowInstruction, r, offset, n int) {
+func (f *rowFrame) copyStrip(in *rowInstruction, k *kernel32, r, offset, n int) {
 	pixels, first := n/in.inner, offset/in.inner
 	to, from := in.dst, in.a.rowPlace
 	if !in.repeat {
@@ -280,6 +280,6 @@ func (f *rowFrame) copyStrip(in *rowInstruction, r, offset, n int) {
 	if !in.a.repeat {
 		from.at += first * in.a.pixel
 	}
-	dst := f.numbers(&to, r, (pixels-1)*in.pixel+in.inner)
-	copyPixels(dst, f.numbers(&from, r, (pixels-1)*in.a.pixel+in.inner), in.inner, pixels, in.pixel, in.a.pixel)
+	size := imageSize{pixels, 1, in.inner}
+	k.table.CopyPixels(f.picture(&to, r, in.pixel, size), f.picture(&from, r, in.a.pixel, size))
 }

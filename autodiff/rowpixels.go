@@ -52,10 +52,10 @@ func (f *rowFrame) image(in *rowInstruction, k *kernel32) {
 			size, ic, oc := in.m, in.inner, in.n
 			k.table.FlipWeights(f.numbers(&in.dst, 0, size*size*oc*whole(ic)), f.numbers(&in.a.rowPlace, 0, size*size*ic*oc), size, ic, oc)
 		case rowCopyPixels:
-			dst, a := f.numbers(&in.dst, r, (in.m-1)*in.pixel+in.n), f.numbers(&in.a.rowPlace, r, (in.m-1)*in.a.pixel+in.n)
-			copyPixels(dst, a, in.n, in.m, in.pixel, in.a.pixel)
+			size := imageSize{in.m, 1, in.n}
+			k.table.CopyPixels(f.picture(&in.dst, r, in.pixel, size), f.picture(&in.a.rowPlace, r, in.a.pixel, size))
 		case rowAveragePool:
-			f.averagePool(in, k.table, r)
+			k.table.AveragePool(f.picture(&in.dst, r, in.pixel, in.size), f.picture(&in.a.rowPlace, r, in.a.pixel, in.from))
 		case rowUpsample:
 			f.upsample(in, r)
 		case rowBilinear, rowBilinearGradient:
@@ -94,50 +94,9 @@ func (f *rowFrame) convolveThin(in *rowInstruction, t *backends.Table32, r int) 
 	t.DenseThin(backends.NewMatrix(1, pixels, f.numbers(&in.dst, r, pixels)), x, w, bias)
 }
 
-// copyPixels copies n numbers of each of some pixels that are so far apart.
-func copyPixels(dst, a []float32, n, pixels, to, from int) {
-	switch {
-	case to == n && from == n:
-		copy(dst, a)
-	case n == 16:
-		for i := range pixels {
-			*(*[16]float32)(dst[i*to:]) = *(*[16]float32)(a[i*from:])
-		}
-	case n == 32:
-		for i := range pixels {
-			*(*[32]float32)(dst[i*to:]) = *(*[32]float32)(a[i*from:])
-		}
-	case n == 1:
-		for i := range pixels {
-			dst[i*to] = a[i*from]
-		}
-	default:
-		for i := range pixels {
-			copy(dst[i*to:][:n], a[i*from:])
-		}
-	}
-}
-
 // line is a line of pixels.
 func line(m *backends.Image, y int) []float32 {
 	return m.Data[y*m.Width*m.Stride:][:(m.Width-1)*m.Stride+m.Channels]
-}
-
-// averagePool adds one line to the other, then pixels to their neighbours.
-func (f *rowFrame) averagePool(in *rowInstruction, t *backends.Table32, r int) {
-	dst, a := f.picture(&in.dst, r, in.pixel, in.size), f.picture(&in.a.rowPlace, r, in.a.pixel, in.from)
-	for y := range dst.Height {
-		up, down, to := line(&a, 2*y), line(&a, 2*y+1), line(&dst, y)
-		for x := range dst.Width {
-			d := to[x*dst.Stride:][:dst.Channels]
-			i := 2 * x * a.Stride
-			a0, a1 := up[i:][:len(d)], up[i+a.Stride:][:len(d)]
-			b0, b1 := down[i:][:len(d)], down[i+a.Stride:][:len(d)]
-			for c := range d {
-				d[c] = 0.25 * ((a0[c] + b0[c]) + (a1[c] + b1[c]))
-			}
-		}
-	}
 }
 
 // upsample repeats each pixel.

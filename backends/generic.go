@@ -86,6 +86,8 @@ var Generic = Table{
 		ConvolveWinogradGradient:  convolveWinogradGradientGeneric,
 		TransformWinograd:         transformWinogradGeneric,
 		TransformWinogradGradient: transformWinogradGradientGeneric,
+		CopyPixels:                copyPixelsGeneric,
+		AveragePool:               averagePoolGeneric,
 		Narrow:                    narrowGeneric,
 		Widen:                     widenGeneric,
 	},

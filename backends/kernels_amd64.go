@@ -87,6 +87,8 @@ var tableAVX2 = Table{
 		ConvolveWinogradGradient:  convolveWinogradGradientAVX2,
 		TransformWinograd:         transformWinogradAVX2,
 		TransformWinogradGradient: transformWinogradGradientAVX2,
+		CopyPixels:                copyPixelsAVX2,
+		AveragePool:               averagePoolAVX2,
 		Narrow:                    narrowAVX2,
 		Widen:                     widenAVX2,
 	},
@@ -175,6 +177,8 @@ var tableAVX512 = Table{
 		ConvolveWinogradGradient:  convolveWinogradGradientAVX512,
 		TransformWinograd:         transformWinogradAVX512,
 		TransformWinogradGradient: transformWinogradGradientAVX512,
+		CopyPixels:                copyPixelsAVX512,
+		AveragePool:               averagePoolAVX512,
 		Narrow:                    narrowAVX512,
 		Widen:                     widenAVX512,
 	},
@@ -4820,6 +4824,12 @@ func convolveAVX2Kernel(job *convolveJob)
 func convolveGradientAVX2Kernel(job *gradientJob)
 
 //go:noescape
+func copyPixelsAVX2Kernel(job *pixelsJob)
+
+//go:noescape
+func averagePoolAVX2Kernel(job *pixelsJob)
+
+//go:noescape
 func exchangeBF16AVX2Kernel(dst *float32, src *float32, n int)
 
 //go:noescape
@@ -5222,6 +5232,12 @@ func convolveAVX512Kernel(job *convolveJob)
 
 //go:noescape
 func convolveGradientAVX512Kernel(job *gradientJob)
+
+//go:noescape
+func copyPixelsAVX512Kernel(job *pixelsJob)
+
+//go:noescape
+func averagePoolAVX512Kernel(job *pixelsJob)
 
 //go:noescape
 func exchangeBF16AVX512Kernel(dst *float32, src *float32, n int)

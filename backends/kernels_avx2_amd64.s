@@ -15768,6 +15768,97 @@ next214:
 	VZEROUPPER
 	RET
 
+// func copyPixelsAVX2Kernel(job *byte)
+// Requires: AVX
+TEXT ·copyPixelsAVX2Kernel(SB), NOSPLIT, $0-8
+	MOVQ job+0(FP), DI
+	MOVQ (DI), SI
+	MOVQ 8(DI), R8
+	MOVQ 16(DI), R9
+	MOVQ 32(DI), R10
+	MOVQ 48(DI), DX
+	MOVQ 56(DI), AX
+
+pixels220:
+	SUBQ $0x00000001, DX
+	JL   end222
+	XORQ CX, CX
+
+channels221:
+	VMOVUPS (R8)(CX*1), Y0
+	VMOVUPS Y0, (SI)(CX*1)
+	VMOVUPS 32(R8)(CX*1), Y0
+	VMOVUPS Y0, 32(SI)(CX*1)
+	ADDQ    $0x00000040, CX
+	CMPQ    CX, AX
+	JL      channels221
+	ADDQ    R9, SI
+	ADDQ    R10, R8
+	JMP     pixels220
+
+end222:
+	VZEROUPPER
+	RET
+
+// func averagePoolAVX2Kernel(job *byte)
+// Requires: AVX
+TEXT ·averagePoolAVX2Kernel(SB), NOSPLIT, $0-8
+	MOVQ    job+0(FP), DI
+	MOVQ    24(DI), R11
+	MOVQ    40(DI), R12
+	MOVQ    R11, R13
+	ADDQ    R12, R13
+	VMOVUPD avx232_3e800000<>+0(SB), Y0
+	MOVQ    (DI), SI
+	MOVQ    8(DI), R8
+	MOVQ    16(DI), R9
+	MOVQ    32(DI), R10
+	MOVQ    48(DI), DX
+	MOVQ    56(DI), AX
+
+pixels223:
+	SUBQ $0x00000001, DX
+	JL   end225
+	XORQ CX, CX
+
+channels224:
+	LEAQ    (R8)(CX*1), BX
+	VMOVUPS (R8)(CX*1), Y1
+	VADDPS  (BX)(R12*1), Y1, Y1
+	VMOVUPS (BX)(R11*1), Y2
+	VADDPS  (BX)(R13*1), Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS Y1, (SI)(CX*1)
+	LEAQ    32(R8)(CX*1), BX
+	VMOVUPS 32(R8)(CX*1), Y1
+	VADDPS  (BX)(R12*1), Y1, Y1
+	VMOVUPS (BX)(R11*1), Y2
+	VADDPS  (BX)(R13*1), Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS Y1, 32(SI)(CX*1)
+	ADDQ    $0x00000040, CX
+	CMPQ    CX, AX
+	JL      channels224
+	ADDQ    R9, SI
+	ADDQ    R10, R8
+	JMP     pixels223
+
+end225:
+	VZEROUPPER
+	RET
+
+DATA avx232_3e800000<>+0(SB)/4, $0x3e800000
+DATA avx232_3e800000<>+4(SB)/4, $0x3e800000
+DATA avx232_3e800000<>+8(SB)/4, $0x3e800000
+DATA avx232_3e800000<>+12(SB)/4, $0x3e800000
+DATA avx232_3e800000<>+16(SB)/4, $0x3e800000
+DATA avx232_3e800000<>+20(SB)/4, $0x3e800000
+DATA avx232_3e800000<>+24(SB)/4, $0x3e800000
+DATA avx232_3e800000<>+28(SB)/4, $0x3e800000
+GLOBL avx232_3e800000<>(SB), RODATA|NOPTR, $32
+
 // func exchangeBF16AVX2Kernel(dst *float32, src *float32, n int)
 // Requires: AVX, AVX2
 TEXT ·exchangeBF16AVX2Kernel(SB), NOSPLIT, $0-24
@@ -15779,9 +15870,9 @@ TEXT ·exchangeBF16AVX2Kernel(SB), NOSPLIT, $0-24
 	VMOVUPD avx232_400000<>+0(SB), Y10
 	VMOVUPD avx232_ffff0000<>+0(SB), Y11
 
-loop220:
+loop226:
 	SUBQ      $0x00000010, CX
-	JL        end221
+	JL        end227
 	VMOVUPS   (SI), Y0
 	VPSRLD    $0x10, Y0, Y1
 	VPAND     Y8, Y1, Y1
@@ -15806,9 +15897,9 @@ loop220:
 	VMOVUPS   Y1, 32(DI)
 	ADDQ      $0x00000040, SI
 	ADDQ      $0x00000040, DI
-	JMP       loop220
+	JMP       loop226
 
-end221:
+end227:
 	VZEROUPPER
 	RET
 
@@ -15859,11 +15950,11 @@ TEXT ·winogradInputAVX2Kernel(SB), NOSPLIT, $0-8
 	MOVQ 72(DI), R15
 	MOVQ 80(DI), CX
 
-row222:
+row228:
 	XORQ    AX, AX
 	PCALIGN $0x20
 
-loop223:
+loop229:
 	VMOVUPD     (R9)(AX*1), Y0
 	VMOVUPD     (DX)(AX*1), Y1
 	VMOVAPD     Y1, Y2
@@ -15895,7 +15986,7 @@ loop223:
 	ADDQ        $0x20, R11
 	ADDQ        $0x20, R12
 	CMPQ        AX, R15
-	JL          loop223
+	JL          loop229
 	ADDQ        88(DI), SI
 	ADDQ        88(DI), R8
 	ADDQ        88(DI), R9
@@ -15905,7 +15996,7 @@ loop223:
 	ADDQ        96(DI), R11
 	ADDQ        96(DI), R12
 	DECQ        CX
-	JNZ         row222
+	JNZ         row228
 	VZEROUPPER
 	RET
 
@@ -15946,11 +16037,11 @@ TEXT ·winogradOutputAVX2Kernel(SB), NOSPLIT, $0-8
 	MOVQ 72(DI), R15
 	MOVQ 80(DI), CX
 
-row224:
+row230:
 	XORQ    AX, AX
 	PCALIGN $0x20
 
-loop225:
+loop231:
 	VMOVUPD     (R8)(AX*1), Y0
 	VMOVUPD     (R9)(AX*1), Y1
 	VADDPS      Y1, Y0, Y2
@@ -15976,7 +16067,7 @@ loop225:
 	ADDQ        $0x20, R11
 	ADDQ        $0x20, R12
 	CMPQ        AX, R15
-	JL          loop225
+	JL          loop231
 	ADDQ        88(DI), SI
 	ADDQ        88(DI), R8
 	ADDQ        88(DI), R9
@@ -15986,7 +16077,7 @@ loop225:
 	ADDQ        96(DI), R11
 	ADDQ        96(DI), R12
 	DECQ        CX
-	JNZ         row224
+	JNZ         row230
 	VZEROUPPER
 	RET
 
@@ -16018,11 +16109,11 @@ TEXT ·winogradResultAVX2Kernel(SB), NOSPLIT, $0-8
 	MOVQ 72(DI), R15
 	MOVQ 80(DI), CX
 
-row226:
+row232:
 	XORQ    AX, AX
 	PCALIGN $0x20
 
-loop227:
+loop233:
 	VMOVUPD     (R8)(AX*1), Y0
 	VMOVUPD     (R9)(AX*1), Y1
 	VADDPS      Y1, Y0, Y2
@@ -16053,7 +16144,7 @@ loop227:
 	ADDQ        $0x20, R11
 	ADDQ        $0x20, R12
 	CMPQ        AX, R15
-	JL          loop227
+	JL          loop233
 	ADDQ        88(DI), SI
 	ADDQ        88(DI), R8
 	ADDQ        88(DI), R9
@@ -16063,7 +16154,7 @@ loop227:
 	ADDQ        96(DI), R11
 	ADDQ        96(DI), R12
 	DECQ        CX
-	JNZ         row226
+	JNZ         row232
 	VZEROUPPER
 	RET
 
@@ -16081,11 +16172,11 @@ TEXT ·winogradWeightsAVX2Kernel(SB), NOSPLIT, $0-8
 	MOVQ 72(DI), R15
 	MOVQ 80(DI), CX
 
-row228:
+row234:
 	XORQ    AX, AX
 	PCALIGN $0x20
 
-loop229:
+loop235:
 	VMOVUPD     (SI)(AX*1), Y0
 	VMOVUPD     (R9)(AX*1), Y1
 	VADDPS      Y1, Y0, Y2
@@ -16110,14 +16201,14 @@ loop229:
 	ADDQ        $0x20, R11
 	ADDQ        $0x20, R12
 	CMPQ        AX, R15
-	JL          loop229
+	JL          loop235
 	ADDQ        88(DI), SI
 	ADDQ        88(DI), R8
 	ADDQ        88(DI), R9
 	ADDQ        96(DI), R11
 	ADDQ        96(DI), R12
 	DECQ        CX
-	JNZ         row228
+	JNZ         row234
 	VZEROUPPER
 	RET
 
@@ -16150,16 +16241,6 @@ DATA avx232_3d2aaaab<>+20(SB)/4, $0x3d2aaaab
 DATA avx232_3d2aaaab<>+24(SB)/4, $0x3d2aaaab
 DATA avx232_3d2aaaab<>+28(SB)/4, $0x3d2aaaab
 GLOBL avx232_3d2aaaab<>(SB), RODATA|NOPTR, $32
-
-DATA avx232_3e800000<>+0(SB)/4, $0x3e800000
-DATA avx232_3e800000<>+4(SB)/4, $0x3e800000
-DATA avx232_3e800000<>+8(SB)/4, $0x3e800000
-DATA avx232_3e800000<>+12(SB)/4, $0x3e800000
-DATA avx232_3e800000<>+16(SB)/4, $0x3e800000
-DATA avx232_3e800000<>+20(SB)/4, $0x3e800000
-DATA avx232_3e800000<>+24(SB)/4, $0x3e800000
-DATA avx232_3e800000<>+28(SB)/4, $0x3e800000
-GLOBL avx232_3e800000<>(SB), RODATA|NOPTR, $32
 
 DATA avx232_3daaaaab<>+0(SB)/4, $0x3daaaaab
 DATA avx232_3daaaaab<>+4(SB)/4, $0x3daaaaab
@@ -16196,11 +16277,11 @@ TEXT ·winogradGradientAVX2Kernel(SB), NOSPLIT, $0-8
 	MOVQ 72(DI), R15
 	MOVQ 80(DI), CX
 
-row230:
+row236:
 	XORQ    AX, AX
 	PCALIGN $0x20
 
-loop231:
+loop237:
 	VMOVUPD     (SI)(AX*1), Y0
 	VMOVUPD     (R9)(AX*1), Y1
 	VADDPS      Y1, Y0, Y2
@@ -16224,7 +16305,7 @@ loop231:
 	ADDQ        $0x20, R11
 	ADDQ        $0x20, R12
 	CMPQ        AX, R15
-	JL          loop231
+	JL          loop237
 	ADDQ        88(DI), SI
 	ADDQ        88(DI), R8
 	ADDQ        88(DI), R9
@@ -16232,7 +16313,7 @@ loop231:
 	ADDQ        96(DI), R11
 	ADDQ        96(DI), R12
 	DECQ        CX
-	JNZ         row230
+	JNZ         row236
 	VZEROUPPER
 	RET
 
@@ -16253,11 +16334,11 @@ TEXT ·winogradBackAVX2Kernel(SB), NOSPLIT, $0-8
 	MOVQ 72(DI), R15
 	MOVQ 80(DI), CX
 
-row232:
+row238:
 	XORQ    AX, AX
 	PCALIGN $0x20
 
-loop233:
+loop239:
 	VMOVUPD     (R8)(AX*1), Y0
 	VMOVUPD     (R9)(AX*1), Y1
 	VADDPS      Y1, Y0, Y2
@@ -16282,7 +16363,7 @@ loop233:
 	ADDQ        $0x20, R11
 	ADDQ        $0x20, R12
 	CMPQ        AX, R15
-	JL          loop233
+	JL          loop239
 	ADDQ        88(DI), SI
 	ADDQ        88(DI), R8
 	ADDQ        88(DI), R9
@@ -16292,7 +16373,7 @@ loop233:
 	ADDQ        96(DI), R11
 	ADDQ        96(DI), R12
 	DECQ        CX
-	JNZ         row232
+	JNZ         row238
 	VZEROUPPER
 	RET
 
@@ -16303,9 +16384,9 @@ TEXT ·narrowAVX2Kernel(SB), NOSPLIT, $0-24
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), CX
 
-loop234:
+loop240:
 	SUBQ       $0x00000010, CX
-	JL         end235
+	JL         end241
 	VCVTPD2PSY (SI), X0
 	VMOVUPS    X0, (DI)
 	VCVTPD2PSY 32(SI), X1
@@ -16316,9 +16397,9 @@ loop234:
 	VMOVUPS    X3, 48(DI)
 	ADDQ       $0x00000080, SI
 	ADDQ       $0x00000040, DI
-	JMP        loop234
+	JMP        loop240
 
-end235:
+end241:
 	VZEROUPPER
 	RET
 
@@ -16329,9 +16410,9 @@ TEXT ·widenAVX2Kernel(SB), NOSPLIT, $0-24
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), CX
 
-loop236:
+loop242:
 	SUBQ      $0x00000010, CX
-	JL        end237
+	JL        end243
 	VCVTPS2PD (SI), Y0
 	VMOVUPD   Y0, (DI)
 	VCVTPS2PD 16(SI), Y1
@@ -16342,9 +16423,9 @@ loop236:
 	VMOVUPD   Y3, 96(DI)
 	ADDQ      $0x00000040, SI
 	ADDQ      $0x00000080, DI
-	JMP       loop236
+	JMP       loop242
 
-end237:
+end243:
 	VZEROUPPER
 	RET
 

@@ -24222,6 +24222,80 @@ next523:
 	VZEROUPPER
 	RET
 
+// func copyPixelsAVX512Kernel(job *byte)
+// Requires: AVX, AVX512F
+TEXT ·copyPixelsAVX512Kernel(SB), NOSPLIT, $0-8
+	MOVQ job+0(FP), DI
+	MOVQ (DI), SI
+	MOVQ 8(DI), R8
+	MOVQ 16(DI), R9
+	MOVQ 32(DI), R10
+	MOVQ 48(DI), DX
+	MOVQ 56(DI), AX
+
+pixels529:
+	SUBQ $0x00000001, DX
+	JL   end531
+	XORQ CX, CX
+
+channels530:
+	VMOVUPS (R8)(CX*1), Z0
+	VMOVUPS Z0, (SI)(CX*1)
+	ADDQ    $0x00000040, CX
+	CMPQ    CX, AX
+	JL      channels530
+	ADDQ    R9, SI
+	ADDQ    R10, R8
+	JMP     pixels529
+
+end531:
+	VZEROUPPER
+	RET
+
+// func averagePoolAVX512Kernel(job *byte)
+// Requires: AVX, AVX512F
+TEXT ·averagePoolAVX512Kernel(SB), NOSPLIT, $0-8
+	MOVQ         job+0(FP), DI
+	MOVQ         24(DI), R11
+	MOVQ         40(DI), R12
+	MOVQ         R11, R13
+	ADDQ         R12, R13
+	VBROADCASTSS avx51232_3e800000<>+0(SB), Z0
+	MOVQ         (DI), SI
+	MOVQ         8(DI), R8
+	MOVQ         16(DI), R9
+	MOVQ         32(DI), R10
+	MOVQ         48(DI), DX
+	MOVQ         56(DI), AX
+
+pixels532:
+	SUBQ $0x00000001, DX
+	JL   end534
+	XORQ CX, CX
+
+channels533:
+	LEAQ    (R8)(CX*1), BX
+	VMOVUPS (R8)(CX*1), Z1
+	VADDPS  (BX)(R12*1), Z1, Z1
+	VMOVUPS (BX)(R11*1), Z2
+	VADDPS  (BX)(R13*1), Z2, Z2
+	VADDPS  Z2, Z1, Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS Z1, (SI)(CX*1)
+	ADDQ    $0x00000040, CX
+	CMPQ    CX, AX
+	JL      channels533
+	ADDQ    R9, SI
+	ADDQ    R10, R8
+	JMP     pixels532
+
+end534:
+	VZEROUPPER
+	RET
+
+DATA avx51232_3e800000<>+0(SB)/4, $0x3e800000
+GLOBL avx51232_3e800000<>(SB), RODATA|NOPTR, $4
+
 // func exchangeBF16AVX512Kernel(dst *float32, src *float32, n int)
 // Requires: AVX, AVX512F
 TEXT ·exchangeBF16AVX512Kernel(SB), NOSPLIT, $0-24
@@ -24233,9 +24307,9 @@ TEXT ·exchangeBF16AVX512Kernel(SB), NOSPLIT, $0-24
 	VBROADCASTSS avx51232_400000<>+0(SB), Z10
 	VBROADCASTSS avx51232_ffff0000<>+0(SB), Z11
 
-loop529:
+loop535:
 	SUBQ      $0x00000010, CX
-	JL        end530
+	JL        end536
 	VMOVUPS   (SI), Z0
 	VPSRLD    $0x10, Z0, Z1
 	VPANDD    Z8, Z1, Z1
@@ -24249,9 +24323,9 @@ loop529:
 	VMOVUPS   Z1, (DI)
 	ADDQ      $0x00000040, SI
 	ADDQ      $0x00000040, DI
-	JMP       loop529
+	JMP       loop535
 
-end530:
+end536:
 	VZEROUPPER
 	RET
 
@@ -24275,9 +24349,9 @@ TEXT ·packBF16AVX512Kernel(SB), NOSPLIT, $0-24
 	VBROADCASTSS avx51232_400000<>+0(SB), Z10
 	VBROADCASTSS avx51232_ffff0000<>+0(SB), Z11
 
-loop531:
+loop537:
 	SUBQ      $0x00000010, CX
-	JL        end532
+	JL        end538
 	VMOVUPS   (SI), Z0
 	VPSRLD    $0x10, Z0, Z1
 	VPANDD    Z8, Z1, Z1
@@ -24290,9 +24364,9 @@ loop531:
 	VPMOVDW   Z1, (DI)
 	ADDQ      $0x00000040, SI
 	ADDQ      $0x00000020, DI
-	JMP       loop531
+	JMP       loop537
 
-end532:
+end538:
 	VZEROUPPER
 	RET
 
@@ -24301,10 +24375,10 @@ end532:
 TEXT ·convolveBF16AVX512Kernel(SB), NOSPLIT, $0-8
 	MOVQ    job+0(FP), DI
 	CMPQ    88(DI), $0x0000020e
-	JNE     next533
+	JNE     next539
 	MOVQ    24(DI), SI
 	TESTQ   SI, SI
-	JZ      zero534
+	JZ      zero540
 	VMOVUPS (SI), Z0
 	VMOVUPS 64(SI), Z1
 	VMOVAPS Z0, Z2
@@ -24333,9 +24407,9 @@ TEXT ·convolveBF16AVX512Kernel(SB), NOSPLIT, $0-8
 	VMOVAPS Z1, Z25
 	VMOVAPS Z0, Z26
 	VMOVAPS Z1, Z27
-	JMP     started535
+	JMP     started541
 
-zero534:
+zero540:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -24365,7 +24439,7 @@ zero534:
 	VXORPS Z26, Z26, Z26
 	VXORPS Z27, Z27, Z27
 
-started535:
+started541:
 	MOVQ 40(DI), R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ 48(DI), R13
@@ -24373,9 +24447,9 @@ started535:
 	ADDQ 72(DI), AX
 	MOVQ 80(DI), R15
 
-tap536:
+tap542:
 	SUBQ    $0x01, R15
-	JL      finish537
+	JL      finish543
 	MOVQ    8(DI), SI
 	ADDQ    56(DI), SI
 	ADDQ    (AX), SI
@@ -24387,12 +24461,12 @@ tap536:
 	ADDQ    8(AX), BX
 	ADDQ    $0x18, AX
 	CMPQ    -8(AX), $0x01
-	JE      notFirst538
-	JA      notLast539
+	JE      notFirst544
+	JA      notLast545
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop540:
+loop546:
 	VMOVUPS (BX), Z28
 	VMOVUPS 64(BX), Z29
 	QUAD    $0x00264452501ef262
@@ -24428,14 +24502,14 @@ loop540:
 	ADDQ    $0x04, R9
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop540
-	JMP     tap536
+	JNZ     loop546
+	JMP     tap542
 
-notFirst538:
+notFirst544:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop541:
+loop547:
 	VMOVUPS (BX), Z28
 	VMOVUPS 64(BX), Z29
 	QUAD    $0x001e5452501eb262
@@ -24469,14 +24543,14 @@ loop541:
 	ADDQ    $0x04, R9
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop541
-	JMP     tap536
+	JNZ     loop547
+	JMP     tap542
 
-notLast539:
+notLast545:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop542:
+loop548:
 	VMOVUPS (BX), Z28
 	VMOVUPS 64(BX), Z29
 	QUAD    $0x00264452501ef262
@@ -24510,10 +24584,10 @@ loop542:
 	ADDQ    $0x04, R9
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop542
-	JMP     tap536
+	JNZ     loop548
+	JMP     tap542
 
-finish537:
+finish543:
 	MOVQ    (DI), SI
 	MOVQ    32(DI), R11
 	LEAQ    (R11)(R11*2), R12
@@ -24552,12 +24626,12 @@ finish537:
 	VZEROUPPER
 	RET
 
-next533:
+next539:
 	CMPQ    88(DI), $0x0000020d
-	JNE     next543
+	JNE     next549
 	MOVQ    24(DI), SI
 	TESTQ   SI, SI
-	JZ      zero544
+	JZ      zero550
 	VMOVUPS (SI), Z0
 	VMOVUPS 64(SI), Z1
 	VMOVAPS Z0, Z2
@@ -24584,9 +24658,9 @@ next533:
 	VMOVAPS Z1, Z23
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
-	JMP     started545
+	JMP     started551
 
-zero544:
+zero550:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -24614,7 +24688,7 @@ zero544:
 	VXORPS Z24, Z24, Z24
 	VXORPS Z25, Z25, Z25
 
-started545:
+started551:
 	MOVQ 40(DI), R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ 48(DI), R13
@@ -24622,9 +24696,9 @@ started545:
 	ADDQ 72(DI), AX
 	MOVQ 80(DI), R15
 
-tap546:
+tap552:
 	SUBQ    $0x01, R15
-	JL      finish547
+	JL      finish553
 	MOVQ    8(DI), SI
 	ADDQ    56(DI), SI
 	ADDQ    (AX), SI
@@ -24636,12 +24710,12 @@ tap546:
 	ADDQ    8(AX), BX
 	ADDQ    $0x18, AX
 	CMPQ    -8(AX), $0x01
-	JE      notFirst548
-	JA      notLast549
+	JE      notFirst554
+	JA      notLast555
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop550:
+loop556:
 	VMOVUPS (BX), Z26
 	VMOVUPS 64(BX), Z27
 	QUAD    $0x00264452502ef262
@@ -24675,14 +24749,14 @@ loop550:
 	ADDQ    $0x04, R9
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop550
-	JMP     tap546
+	JNZ     loop556
+	JMP     tap552
 
-notFirst548:
+notFirst554:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop551:
+loop557:
 	VMOVUPS (BX), Z26
 	VMOVUPS 64(BX), Z27
 	QUAD    $0x001e5452502eb262
@@ -24714,14 +24788,14 @@ loop551:
 	ADDQ    $0x04, R9
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop551
-	JMP     tap546
+	JNZ     loop557
+	JMP     tap552
 
-notLast549:
+notLast555:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop552:
+loop558:
 	VMOVUPS (BX), Z26
 	VMOVUPS 64(BX), Z27
 	QUAD    $0x00264452502ef262
@@ -24753,10 +24827,10 @@ loop552:
 	ADDQ    $0x04, R9
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop552
-	JMP     tap546
+	JNZ     loop558
+	JMP     tap552
 
-finish547:
+finish553:
 	MOVQ    (DI), SI
 	MOVQ    32(DI), R11
 	LEAQ    (R11)(R11*2), R12
@@ -24793,12 +24867,12 @@ finish547:
 	VZEROUPPER
 	RET
 
-next543:
+next549:
 	CMPQ    88(DI), $0x0000020c
-	JNE     next553
+	JNE     next559
 	MOVQ    24(DI), SI
 	TESTQ   SI, SI
-	JZ      zero554
+	JZ      zero560
 	VMOVUPS (SI), Z0
 	VMOVUPS 64(SI), Z1
 	VMOVAPS Z0, Z2
@@ -24823,9 +24897,9 @@ next543:
 	VMOVAPS Z1, Z21
 	VMOVAPS Z0, Z22
 	VMOVAPS Z1, Z23
-	JMP     started555
+	JMP     started561
 
-zero554:
+zero560:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -24851,7 +24925,7 @@ zero554:
 	VXORPS Z22, Z22, Z22
 	VXORPS Z23, Z23, Z23
 
-started555:
+started561:
 	MOVQ 40(DI), R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ 48(DI), R13
@@ -24859,9 +24933,9 @@ started555:
 	ADDQ 72(DI), AX
 	MOVQ 80(DI), R15
 
-tap556:
+tap562:
 	SUBQ    $0x01, R15
-	JL      finish557
+	JL      finish563
 	MOVQ    8(DI), SI
 	ADDQ    56(DI), SI
 	ADDQ    (AX), SI
@@ -24873,12 +24947,12 @@ tap556:
 	ADDQ    8(AX), BX
 	ADDQ    $0x18, AX
 	CMPQ    -8(AX), $0x01
-	JE      notFirst558
-	JA      notLast559
+	JE      notFirst564
+	JA      notLast565
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop560:
+loop566:
 	VMOVUPS (BX), Z24
 	VMOVUPS 64(BX), Z25
 	QUAD    $0x00264452503ef262
@@ -24910,14 +24984,14 @@ loop560:
 	ADDQ    $0x04, R9
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop560
-	JMP     tap556
+	JNZ     loop566
+	JMP     tap562
 
-notFirst558:
+notFirst564:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop561:
+loop567:
 	VMOVUPS (BX), Z24
 	VMOVUPS 64(BX), Z25
 	QUAD    $0x001e5452503eb262
@@ -24947,14 +25021,14 @@ loop561:
 	ADDQ    $0x04, R9
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop561
-	JMP     tap556
+	JNZ     loop567
+	JMP     tap562
 
-notLast559:
+notLast565:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop562:
+loop568:
 	VMOVUPS (BX), Z24
 	VMOVUPS 64(BX), Z25
 	QUAD    $0x00264452503ef262
@@ -24984,10 +25058,10 @@ loop562:
 	ADDQ    $0x04, R9
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop562
-	JMP     tap556
+	JNZ     loop568
+	JMP     tap562
 
-finish557:
+finish563:
 	MOVQ    (DI), SI
 	MOVQ    32(DI), R11
 	LEAQ    (R11)(R11*2), R12
@@ -25022,12 +25096,12 @@ finish557:
 	VZEROUPPER
 	RET
 
-next553:
+next559:
 	CMPQ    88(DI), $0x0000020b
-	JNE     next563
+	JNE     next569
 	MOVQ    24(DI), SI
 	TESTQ   SI, SI
-	JZ      zero564
+	JZ      zero570
 	VMOVUPS (SI), Z0
 	VMOVUPS 64(SI), Z1
 	VMOVAPS Z0, Z2
@@ -25050,9 +25124,9 @@ next553:
 	VMOVAPS Z1, Z19
 	VMOVAPS Z0, Z20
 	VMOVAPS Z1, Z21
-	JMP     started565
+	JMP     started571
 
-zero564:
+zero570:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -25076,7 +25150,7 @@ zero564:
 	VXORPS Z20, Z20, Z20
 	VXORPS Z21, Z21, Z21
 
-started565:
+started571:
 	MOVQ 40(DI), R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ 48(DI), R13
@@ -25084,9 +25158,9 @@ started565:
 	ADDQ 72(DI), AX
 	MOVQ 80(DI), R15
 
-tap566:
+tap572:
 	SUBQ    $0x01, R15
-	JL      finish567
+	JL      finish573
 	MOVQ    8(DI), SI
 	ADDQ    56(DI), SI
 	ADDQ    (AX), SI
@@ -25098,12 +25172,12 @@ tap566:
 	ADDQ    8(AX), BX
 	ADDQ    $0x18, AX
 	CMPQ    -8(AX), $0x01
-	JE      notFirst568
-	JA      notLast569
+	JE      notFirst574
+	JA      notLast575
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop570:
+loop576:
 	VMOVUPS (BX), Z22
 	VMOVUPS 64(BX), Z23
 	QUAD    $0x00264452504ef262
@@ -25133,14 +25207,14 @@ loop570:
 	ADDQ    $0x04, R9
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop570
-	JMP     tap566
+	JNZ     loop576
+	JMP     tap572
 
-notFirst568:
+notFirst574:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop571:
+loop577:
 	VMOVUPS (BX), Z22
 	VMOVUPS 64(BX), Z23
 	QUAD    $0x001e5452504eb262
@@ -25168,14 +25242,14 @@ loop571:
 	ADDQ    $0x04, R9
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop571
-	JMP     tap566
+	JNZ     loop577
+	JMP     tap572
 
-notLast569:
+notLast575:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop572:
+loop578:
 	VMOVUPS (BX), Z22
 	VMOVUPS 64(BX), Z23
 	QUAD    $0x00264452504ef262
@@ -25202,10 +25276,10 @@ loop572:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop572
-	JMP     tap566
+	JNZ     loop578
+	JMP     tap572
 
-finish567:
+finish573:
 	MOVQ    (DI), SI
 	MOVQ    32(DI), R11
 	LEAQ    (R11)(R11*2), R12
@@ -25238,12 +25312,12 @@ finish567:
 	VZEROUPPER
 	RET
 
-next563:
+next569:
 	CMPQ    88(DI), $0x0000020a
-	JNE     next573
+	JNE     next579
 	MOVQ    24(DI), SI
 	TESTQ   SI, SI
-	JZ      zero574
+	JZ      zero580
 	VMOVUPS (SI), Z0
 	VMOVUPS 64(SI), Z1
 	VMOVAPS Z0, Z2
@@ -25264,9 +25338,9 @@ next563:
 	VMOVAPS Z1, Z17
 	VMOVAPS Z0, Z18
 	VMOVAPS Z1, Z19
-	JMP     started575
+	JMP     started581
 
-zero574:
+zero580:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -25288,7 +25362,7 @@ zero574:
 	VXORPS Z18, Z18, Z18
 	VXORPS Z19, Z19, Z19
 
-started575:
+started581:
 	MOVQ 40(DI), R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ 48(DI), R13
@@ -25296,9 +25370,9 @@ started575:
 	ADDQ 72(DI), AX
 	MOVQ 80(DI), R15
 
-tap576:
+tap582:
 	SUBQ    $0x01, R15
-	JL      finish577
+	JL      finish583
 	MOVQ    8(DI), SI
 	ADDQ    56(DI), SI
 	ADDQ    (AX), SI
@@ -25308,12 +25382,12 @@ tap576:
 	ADDQ    8(AX), BX
 	ADDQ    $0x18, AX
 	CMPQ    -8(AX), $0x01
-	JE      notFirst578
-	JA      notLast579
+	JE      notFirst584
+	JA      notLast585
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop580:
+loop586:
 	VMOVUPS (BX), Z20
 	VMOVUPS 64(BX), Z21
 	QUAD    $0x00264452505ef262
@@ -25340,14 +25414,14 @@ loop580:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop580
-	JMP     tap576
+	JNZ     loop586
+	JMP     tap582
 
-notFirst578:
+notFirst584:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop581:
+loop587:
 	VMOVUPS (BX), Z20
 	VMOVUPS 64(BX), Z21
 	QUAD    $0x001e5452505eb262
@@ -25372,14 +25446,14 @@ loop581:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop581
-	JMP     tap576
+	JNZ     loop587
+	JMP     tap582
 
-notLast579:
+notLast585:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop582:
+loop588:
 	VMOVUPS (BX), Z20
 	VMOVUPS 64(BX), Z21
 	QUAD    $0x00264452505ef262
@@ -25404,10 +25478,10 @@ loop582:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop582
-	JMP     tap576
+	JNZ     loop588
+	JMP     tap582
 
-finish577:
+finish583:
 	MOVQ    (DI), SI
 	MOVQ    32(DI), R11
 	LEAQ    (R11)(R11*2), R12
@@ -25436,12 +25510,12 @@ finish577:
 	VZEROUPPER
 	RET
 
-next573:
+next579:
 	CMPQ    88(DI), $0x00000209
-	JNE     next583
+	JNE     next589
 	MOVQ    24(DI), SI
 	TESTQ   SI, SI
-	JZ      zero584
+	JZ      zero590
 	VMOVUPS (SI), Z0
 	VMOVUPS 64(SI), Z1
 	VMOVAPS Z0, Z2
@@ -25460,9 +25534,9 @@ next573:
 	VMOVAPS Z1, Z15
 	VMOVAPS Z0, Z16
 	VMOVAPS Z1, Z17
-	JMP     started585
+	JMP     started591
 
-zero584:
+zero590:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -25482,7 +25556,7 @@ zero584:
 	VXORPS Z16, Z16, Z16
 	VXORPS Z17, Z17, Z17
 
-started585:
+started591:
 	MOVQ 40(DI), R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ 48(DI), R13
@@ -25490,9 +25564,9 @@ started585:
 	ADDQ 72(DI), AX
 	MOVQ 80(DI), R15
 
-tap586:
+tap592:
 	SUBQ    $0x01, R15
-	JL      finish587
+	JL      finish593
 	MOVQ    8(DI), SI
 	ADDQ    56(DI), SI
 	ADDQ    (AX), SI
@@ -25502,12 +25576,12 @@ tap586:
 	ADDQ    8(AX), BX
 	ADDQ    $0x18, AX
 	CMPQ    -8(AX), $0x01
-	JE      notFirst588
-	JA      notLast589
+	JE      notFirst594
+	JA      notLast595
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop590:
+loop596:
 	VMOVUPS (BX), Z18
 	VMOVUPS 64(BX), Z19
 	QUAD    $0x00264452506ef262
@@ -25532,14 +25606,14 @@ loop590:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop590
-	JMP     tap586
+	JNZ     loop596
+	JMP     tap592
 
-notFirst588:
+notFirst594:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop591:
+loop597:
 	VMOVUPS (BX), Z18
 	VMOVUPS 64(BX), Z19
 	QUAD    $0x001e5452506eb262
@@ -25562,14 +25636,14 @@ loop591:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop591
-	JMP     tap586
+	JNZ     loop597
+	JMP     tap592
 
-notLast589:
+notLast595:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop592:
+loop598:
 	VMOVUPS (BX), Z18
 	VMOVUPS 64(BX), Z19
 	QUAD    $0x00264452506ef262
@@ -25592,10 +25666,10 @@ loop592:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop592
-	JMP     tap586
+	JNZ     loop598
+	JMP     tap592
 
-finish587:
+finish593:
 	MOVQ    (DI), SI
 	MOVQ    32(DI), R11
 	LEAQ    (R11)(R11*2), R12
@@ -25622,12 +25696,12 @@ finish587:
 	VZEROUPPER
 	RET
 
-next583:
+next589:
 	CMPQ    88(DI), $0x00000208
-	JNE     next593
+	JNE     next599
 	MOVQ    24(DI), SI
 	TESTQ   SI, SI
-	JZ      zero594
+	JZ      zero600
 	VMOVUPS (SI), Z0
 	VMOVUPS 64(SI), Z1
 	VMOVAPS Z0, Z2
@@ -25644,9 +25718,9 @@ next583:
 	VMOVAPS Z1, Z13
 	VMOVAPS Z0, Z14
 	VMOVAPS Z1, Z15
-	JMP     started595
+	JMP     started601
 
-zero594:
+zero600:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -25664,7 +25738,7 @@ zero594:
 	VXORPS Z14, Z14, Z14
 	VXORPS Z15, Z15, Z15
 
-started595:
+started601:
 	MOVQ 40(DI), R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ 48(DI), R13
@@ -25672,9 +25746,9 @@ started595:
 	ADDQ 72(DI), AX
 	MOVQ 80(DI), R15
 
-tap596:
+tap602:
 	SUBQ    $0x01, R15
-	JL      finish597
+	JL      finish603
 	MOVQ    8(DI), SI
 	ADDQ    56(DI), SI
 	ADDQ    (AX), SI
@@ -25684,12 +25758,12 @@ tap596:
 	ADDQ    8(AX), BX
 	ADDQ    $0x18, AX
 	CMPQ    -8(AX), $0x01
-	JE      notFirst598
-	JA      notLast599
+	JE      notFirst604
+	JA      notLast605
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop600:
+loop606:
 	VMOVUPS (BX), Z16
 	VMOVUPS 64(BX), Z17
 	QUAD    $0x00264452507ef262
@@ -25712,14 +25786,14 @@ loop600:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop600
-	JMP     tap596
+	JNZ     loop606
+	JMP     tap602
 
-notFirst598:
+notFirst604:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop601:
+loop607:
 	VMOVUPS (BX), Z16
 	VMOVUPS 64(BX), Z17
 	QUAD    $0x001e5452507eb262
@@ -25740,14 +25814,14 @@ loop601:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop601
-	JMP     tap596
+	JNZ     loop607
+	JMP     tap602
 
-notLast599:
+notLast605:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop602:
+loop608:
 	VMOVUPS (BX), Z16
 	VMOVUPS 64(BX), Z17
 	QUAD    $0x00264452507ef262
@@ -25768,10 +25842,10 @@ loop602:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop602
-	JMP     tap596
+	JNZ     loop608
+	JMP     tap602
 
-finish597:
+finish603:
 	MOVQ    (DI), SI
 	MOVQ    32(DI), R11
 	LEAQ    (R11)(R11*2), R12
@@ -25796,12 +25870,12 @@ finish597:
 	VZEROUPPER
 	RET
 
-next593:
+next599:
 	CMPQ    88(DI), $0x00000207
-	JNE     next603
+	JNE     next609
 	MOVQ    24(DI), SI
 	TESTQ   SI, SI
-	JZ      zero604
+	JZ      zero610
 	VMOVUPS (SI), Z0
 	VMOVUPS 64(SI), Z1
 	VMOVAPS Z0, Z2
@@ -25816,9 +25890,9 @@ next593:
 	VMOVAPS Z1, Z11
 	VMOVAPS Z0, Z12
 	VMOVAPS Z1, Z13
-	JMP     started605
+	JMP     started611
 
-zero604:
+zero610:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -25834,7 +25908,7 @@ zero604:
 	VXORPS Z12, Z12, Z12
 	VXORPS Z13, Z13, Z13
 
-started605:
+started611:
 	MOVQ 40(DI), R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ 48(DI), R13
@@ -25842,9 +25916,9 @@ started605:
 	ADDQ 72(DI), AX
 	MOVQ 80(DI), R15
 
-tap606:
+tap612:
 	SUBQ    $0x01, R15
-	JL      finish607
+	JL      finish613
 	MOVQ    8(DI), SI
 	ADDQ    56(DI), SI
 	ADDQ    (AX), SI
@@ -25854,12 +25928,12 @@ tap606:
 	ADDQ    8(AX), BX
 	ADDQ    $0x18, AX
 	CMPQ    -8(AX), $0x01
-	JE      notFirst608
-	JA      notLast609
+	JE      notFirst614
+	JA      notLast615
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop610:
+loop616:
 	VMOVUPS (BX), Z14
 	VMOVUPS 64(BX), Z15
 	QUAD    $0x00264452580ef262
@@ -25880,14 +25954,14 @@ loop610:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop610
-	JMP     tap606
+	JNZ     loop616
+	JMP     tap612
 
-notFirst608:
+notFirst614:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop611:
+loop617:
 	VMOVUPS (BX), Z14
 	VMOVUPS 64(BX), Z15
 	QUAD    $0x001e5452580eb262
@@ -25906,14 +25980,14 @@ loop611:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop611
-	JMP     tap606
+	JNZ     loop617
+	JMP     tap612
 
-notLast609:
+notLast615:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop612:
+loop618:
 	VMOVUPS (BX), Z14
 	VMOVUPS 64(BX), Z15
 	QUAD    $0x00264452580ef262
@@ -25932,10 +26006,10 @@ loop612:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop612
-	JMP     tap606
+	JNZ     loop618
+	JMP     tap612
 
-finish607:
+finish613:
 	MOVQ    (DI), SI
 	MOVQ    32(DI), R11
 	LEAQ    (R11)(R11*2), R12
@@ -25958,12 +26032,12 @@ finish607:
 	VZEROUPPER
 	RET
 
-next603:
+next609:
 	CMPQ    88(DI), $0x00000206
-	JNE     next613
+	JNE     next619
 	MOVQ    24(DI), SI
 	TESTQ   SI, SI
-	JZ      zero614
+	JZ      zero620
 	VMOVUPS (SI), Z0
 	VMOVUPS 64(SI), Z1
 	VMOVAPS Z0, Z2
@@ -25976,9 +26050,9 @@ next603:
 	VMOVAPS Z1, Z9
 	VMOVAPS Z0, Z10
 	VMOVAPS Z1, Z11
-	JMP     started615
+	JMP     started621
 
-zero614:
+zero620:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -25992,7 +26066,7 @@ zero614:
 	VXORPS Z10, Z10, Z10
 	VXORPS Z11, Z11, Z11
 
-started615:
+started621:
 	MOVQ 40(DI), R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ 48(DI), R13
@@ -26000,9 +26074,9 @@ started615:
 	ADDQ 72(DI), AX
 	MOVQ 80(DI), R15
 
-tap616:
+tap622:
 	SUBQ    $0x01, R15
-	JL      finish617
+	JL      finish623
 	MOVQ    8(DI), SI
 	ADDQ    56(DI), SI
 	ADDQ    (AX), SI
@@ -26012,12 +26086,12 @@ tap616:
 	ADDQ    8(AX), BX
 	ADDQ    $0x18, AX
 	CMPQ    -8(AX), $0x01
-	JE      notFirst618
-	JA      notLast619
+	JE      notFirst624
+	JA      notLast625
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop620:
+loop626:
 	VMOVUPS (BX), Z12
 	VMOVUPS 64(BX), Z13
 	QUAD    $0x00264452581ef262
@@ -26036,14 +26110,14 @@ loop620:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop620
-	JMP     tap616
+	JNZ     loop626
+	JMP     tap622
 
-notFirst618:
+notFirst624:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop621:
+loop627:
 	VMOVUPS (BX), Z12
 	VMOVUPS 64(BX), Z13
 	QUAD    $0x001e5452581eb262
@@ -26060,14 +26134,14 @@ loop621:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop621
-	JMP     tap616
+	JNZ     loop627
+	JMP     tap622
 
-notLast619:
+notLast625:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop622:
+loop628:
 	VMOVUPS (BX), Z12
 	VMOVUPS 64(BX), Z13
 	QUAD    $0x00264452581ef262
@@ -26083,10 +26157,10 @@ loop622:
 	ADDQ    $0x04, SI
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop622
-	JMP     tap616
+	JNZ     loop628
+	JMP     tap622
 
-finish617:
+finish623:
 	MOVQ    (DI), SI
 	MOVQ    32(DI), R11
 	LEAQ    (R11)(R11*2), R12
@@ -26107,12 +26181,12 @@ finish617:
 	VZEROUPPER
 	RET
 
-next613:
+next619:
 	CMPQ    88(DI), $0x00000205
-	JNE     next623
+	JNE     next629
 	MOVQ    24(DI), SI
 	TESTQ   SI, SI
-	JZ      zero624
+	JZ      zero630
 	VMOVUPS (SI), Z0
 	VMOVUPS 64(SI), Z1
 	VMOVAPS Z0, Z2
@@ -26123,9 +26197,9 @@ next613:
 	VMOVAPS Z1, Z7
 	VMOVAPS Z0, Z8
 	VMOVAPS Z1, Z9
-	JMP     started625
+	JMP     started631
 
-zero624:
+zero630:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -26137,7 +26211,7 @@ zero624:
 	VXORPS Z8, Z8, Z8
 	VXORPS Z9, Z9, Z9
 
-started625:
+started631:
 	MOVQ 40(DI), R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ 48(DI), R13
@@ -26145,9 +26219,9 @@ started625:
 	ADDQ 72(DI), AX
 	MOVQ 80(DI), R15
 
-tap626:
+tap632:
 	SUBQ    $0x01, R15
-	JL      finish627
+	JL      finish633
 	MOVQ    8(DI), SI
 	ADDQ    56(DI), SI
 	ADDQ    (AX), SI
@@ -26155,12 +26229,12 @@ tap626:
 	ADDQ    8(AX), BX
 	ADDQ    $0x18, AX
 	CMPQ    -8(AX), $0x01
-	JE      notFirst628
-	JA      notLast629
+	JE      notFirst634
+	JA      notLast635
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop630:
+loop636:
 	VMOVUPS (BX), Z10
 	VMOVUPS 64(BX), Z11
 	QUAD    $0x00264452582ef262
@@ -26176,14 +26250,14 @@ loop630:
 	ADDQ    $0x04, SI
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop630
-	JMP     tap626
+	JNZ     loop636
+	JMP     tap632
 
-notFirst628:
+notFirst634:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop631:
+loop637:
 	VMOVUPS (BX), Z10
 	VMOVUPS 64(BX), Z11
 	QUAD    $0x001e5452582eb262
@@ -26197,14 +26271,14 @@ loop631:
 	ADDQ    $0x04, SI
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop631
-	JMP     tap626
+	JNZ     loop637
+	JMP     tap632
 
-notLast629:
+notLast635:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop632:
+loop638:
 	VMOVUPS (BX), Z10
 	VMOVUPS 64(BX), Z11
 	QUAD    $0x00264452582ef262
@@ -26218,10 +26292,10 @@ loop632:
 	ADDQ    $0x04, SI
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop632
-	JMP     tap626
+	JNZ     loop638
+	JMP     tap632
 
-finish627:
+finish633:
 	MOVQ    (DI), SI
 	MOVQ    32(DI), R11
 	LEAQ    (R11)(R11*2), R12
@@ -26238,12 +26312,12 @@ finish627:
 	VZEROUPPER
 	RET
 
-next623:
+next629:
 	CMPQ    88(DI), $0x00000204
-	JNE     next633
+	JNE     next639
 	MOVQ    24(DI), SI
 	TESTQ   SI, SI
-	JZ      zero634
+	JZ      zero640
 	VMOVUPS (SI), Z0
 	VMOVUPS 64(SI), Z1
 	VMOVAPS Z0, Z2
@@ -26252,9 +26326,9 @@ next623:
 	VMOVAPS Z1, Z5
 	VMOVAPS Z0, Z6
 	VMOVAPS Z1, Z7
-	JMP     started635
+	JMP     started641
 
-zero634:
+zero640:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -26264,7 +26338,7 @@ zero634:
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
 
-started635:
+started641:
 	MOVQ 40(DI), R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ 48(DI), R13
@@ -26272,9 +26346,9 @@ started635:
 	ADDQ 72(DI), AX
 	MOVQ 80(DI), R15
 
-tap636:
+tap642:
 	SUBQ    $0x01, R15
-	JL      finish637
+	JL      finish643
 	MOVQ    8(DI), SI
 	ADDQ    56(DI), SI
 	ADDQ    (AX), SI
@@ -26282,12 +26356,12 @@ tap636:
 	ADDQ    8(AX), BX
 	ADDQ    $0x18, AX
 	CMPQ    -8(AX), $0x01
-	JE      notFirst638
-	JA      notLast639
+	JE      notFirst644
+	JA      notLast645
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop640:
+loop646:
 	VMOVUPS (BX), Z8
 	VMOVUPS 64(BX), Z9
 	QUAD    $0x00264452583ef262
@@ -26301,14 +26375,14 @@ loop640:
 	ADDQ    $0x04, SI
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop640
-	JMP     tap636
+	JNZ     loop646
+	JMP     tap642
 
-notFirst638:
+notFirst644:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop641:
+loop647:
 	VMOVUPS (BX), Z8
 	VMOVUPS 64(BX), Z9
 	QUAD    $0x001e5452583eb262
@@ -26320,14 +26394,14 @@ loop641:
 	ADDQ    $0x04, SI
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop641
-	JMP     tap636
+	JNZ     loop647
+	JMP     tap642
 
-notLast639:
+notLast645:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop642:
+loop648:
 	VMOVUPS (BX), Z8
 	VMOVUPS 64(BX), Z9
 	QUAD    $0x00264452583ef262
@@ -26339,10 +26413,10 @@ loop642:
 	ADDQ    $0x04, SI
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop642
-	JMP     tap636
+	JNZ     loop648
+	JMP     tap642
 
-finish637:
+finish643:
 	MOVQ    (DI), SI
 	MOVQ    32(DI), R11
 	LEAQ    (R11)(R11*2), R12
@@ -26357,21 +26431,21 @@ finish637:
 	VZEROUPPER
 	RET
 
-next633:
+next639:
 	CMPQ    88(DI), $0x00000203
-	JNE     next643
+	JNE     next649
 	MOVQ    24(DI), SI
 	TESTQ   SI, SI
-	JZ      zero644
+	JZ      zero650
 	VMOVUPS (SI), Z0
 	VMOVUPS 64(SI), Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z1, Z3
 	VMOVAPS Z0, Z4
 	VMOVAPS Z1, Z5
-	JMP     started645
+	JMP     started651
 
-zero644:
+zero650:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -26379,7 +26453,7 @@ zero644:
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
 
-started645:
+started651:
 	MOVQ 40(DI), R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ 48(DI), R13
@@ -26387,9 +26461,9 @@ started645:
 	ADDQ 72(DI), AX
 	MOVQ 80(DI), R15
 
-tap646:
+tap652:
 	SUBQ    $0x01, R15
-	JL      finish647
+	JL      finish653
 	MOVQ    8(DI), SI
 	ADDQ    56(DI), SI
 	ADDQ    (AX), SI
@@ -26397,12 +26471,12 @@ tap646:
 	ADDQ    8(AX), BX
 	ADDQ    $0x18, AX
 	CMPQ    -8(AX), $0x01
-	JE      notFirst648
-	JA      notLast649
+	JE      notFirst654
+	JA      notLast655
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop650:
+loop656:
 	VMOVUPS (BX), Z6
 	VMOVUPS 64(BX), Z7
 	QUAD    $0x00264452584ef262
@@ -26414,14 +26488,14 @@ loop650:
 	ADDQ    $0x04, SI
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop650
-	JMP     tap646
+	JNZ     loop656
+	JMP     tap652
 
-notFirst648:
+notFirst654:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop651:
+loop657:
 	VMOVUPS (BX), Z6
 	VMOVUPS 64(BX), Z7
 	QUAD    $0x001e5452584eb262
@@ -26431,14 +26505,14 @@ loop651:
 	ADDQ    $0x04, SI
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop651
-	JMP     tap646
+	JNZ     loop657
+	JMP     tap652
 
-notLast649:
+notLast655:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop652:
+loop658:
 	VMOVUPS (BX), Z6
 	VMOVUPS 64(BX), Z7
 	QUAD    $0x00264452584ef262
@@ -26448,10 +26522,10 @@ loop652:
 	ADDQ    $0x04, SI
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop652
-	JMP     tap646
+	JNZ     loop658
+	JMP     tap652
 
-finish647:
+finish653:
 	MOVQ    (DI), SI
 	MOVQ    32(DI), R11
 	LEAQ    (R11)(R11*2), R12
@@ -26464,25 +26538,25 @@ finish647:
 	VZEROUPPER
 	RET
 
-next643:
+next649:
 	CMPQ    88(DI), $0x00000202
-	JNE     next653
+	JNE     next659
 	MOVQ    24(DI), SI
 	TESTQ   SI, SI
-	JZ      zero654
+	JZ      zero660
 	VMOVUPS (SI), Z0
 	VMOVUPS 64(SI), Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z1, Z3
-	JMP     started655
+	JMP     started661
 
-zero654:
+zero660:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
 
-started655:
+started661:
 	MOVQ 40(DI), R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ 48(DI), R13
@@ -26490,9 +26564,9 @@ started655:
 	ADDQ 72(DI), AX
 	MOVQ 80(DI), R15
 
-tap656:
+tap662:
 	SUBQ    $0x01, R15
-	JL      finish657
+	JL      finish663
 	MOVQ    8(DI), SI
 	ADDQ    56(DI), SI
 	ADDQ    (AX), SI
@@ -26500,12 +26574,12 @@ tap656:
 	ADDQ    8(AX), BX
 	ADDQ    $0x18, AX
 	CMPQ    -8(AX), $0x01
-	JE      notFirst658
-	JA      notLast659
+	JE      notFirst664
+	JA      notLast665
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop660:
+loop666:
 	VMOVUPS (BX), Z4
 	VMOVUPS 64(BX), Z5
 	QUAD    $0x00264452585ef262
@@ -26515,14 +26589,14 @@ loop660:
 	ADDQ    $0x04, SI
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop660
-	JMP     tap656
+	JNZ     loop666
+	JMP     tap662
 
-notFirst658:
+notFirst664:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop661:
+loop667:
 	VMOVUPS (BX), Z4
 	VMOVUPS 64(BX), Z5
 	QUAD    $0x001e5452585eb262
@@ -26530,14 +26604,14 @@ loop661:
 	ADDQ    $0x04, SI
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop661
-	JMP     tap656
+	JNZ     loop667
+	JMP     tap662
 
-notLast659:
+notLast665:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop662:
+loop668:
 	VMOVUPS (BX), Z4
 	VMOVUPS 64(BX), Z5
 	QUAD    $0x00264452585ef262
@@ -26545,10 +26619,10 @@ loop662:
 	ADDQ    $0x04, SI
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop662
-	JMP     tap656
+	JNZ     loop668
+	JMP     tap662
 
-finish657:
+finish663:
 	MOVQ    (DI), SI
 	MOVQ    32(DI), R11
 	LEAQ    (R11)(R11*2), R12
@@ -26559,21 +26633,21 @@ finish657:
 	VZEROUPPER
 	RET
 
-next653:
+next659:
 	CMPQ    88(DI), $0x00000201
-	JNE     next663
+	JNE     next669
 	MOVQ    24(DI), SI
 	TESTQ   SI, SI
-	JZ      zero664
+	JZ      zero670
 	VMOVUPS (SI), Z0
 	VMOVUPS 64(SI), Z1
-	JMP     started665
+	JMP     started671
 
-zero664:
+zero670:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 
-started665:
+started671:
 	MOVQ 40(DI), R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ 48(DI), R13
@@ -26581,9 +26655,9 @@ started665:
 	ADDQ 72(DI), AX
 	MOVQ 80(DI), R15
 
-tap666:
+tap672:
 	SUBQ    $0x01, R15
-	JL      finish667
+	JL      finish673
 	MOVQ    8(DI), SI
 	ADDQ    56(DI), SI
 	ADDQ    (AX), SI
@@ -26593,7 +26667,7 @@ tap666:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop668:
+loop674:
 	VMOVUPS (BX), Z2
 	VMOVUPS 64(BX), Z3
 	QUAD    $0x00264452586ef262
@@ -26601,10 +26675,10 @@ loop668:
 	ADDQ    $0x04, SI
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop668
-	JMP     tap666
+	JNZ     loop674
+	JMP     tap672
 
-finish667:
+finish673:
 	MOVQ    (DI), SI
 	MOVQ    32(DI), R11
 	LEAQ    (R11)(R11*2), R12
@@ -26613,12 +26687,12 @@ finish667:
 	VZEROUPPER
 	RET
 
-next663:
+next669:
 	CMPQ    88(DI), $0x0000011c
-	JNE     next669
+	JNE     next675
 	MOVQ    24(DI), SI
 	TESTQ   SI, SI
-	JZ      zero670
+	JZ      zero676
 	VMOVUPS (SI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
@@ -26647,9 +26721,9 @@ next663:
 	VMOVAPS Z0, Z25
 	VMOVAPS Z0, Z26
 	VMOVAPS Z0, Z27
-	JMP     started671
+	JMP     started677
 
-zero670:
+zero676:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -26679,7 +26753,7 @@ zero670:
 	VXORPS Z26, Z26, Z26
 	VXORPS Z27, Z27, Z27
 
-started671:
+started677:
 	MOVQ 40(DI), R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ 48(DI), R13
@@ -26687,9 +26761,9 @@ started671:
 	ADDQ 72(DI), AX
 	MOVQ 80(DI), R15
 
-tap672:
+tap678:
 	SUBQ    $0x01, R15
-	JL      finish673
+	JL      finish679
 	MOVQ    8(DI), SI
 	ADDQ    56(DI), SI
 	ADDQ    (AX), SI
@@ -26707,12 +26781,12 @@ tap672:
 	ADDQ    8(AX), BX
 	ADDQ    $0x18, AX
 	CMPQ    -8(AX), $0x01
-	JE      notFirst674
-	JA      notLast675
+	JE      notFirst680
+	JA      notLast681
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop676:
+loop682:
 	VMOVUPS (BX), Z28
 	QUAD    $0x00264452501ef262
 	QUAD    $0x001e4c52501eb262
@@ -26750,14 +26824,14 @@ loop676:
 	ADDQ    $0x04, DX
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop676
-	JMP     tap672
+	JNZ     loop682
+	JMP     tap678
 
-notFirst674:
+notFirst680:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop677:
+loop683:
 	VMOVUPS (BX), Z28
 	QUAD    $0x001e4c52501eb262
 	QUAD    $0x005e5452501eb262
@@ -26794,14 +26868,14 @@ loop677:
 	ADDQ    $0x04, DX
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop677
-	JMP     tap672
+	JNZ     loop683
+	JMP     tap678
 
-notLast675:
+notLast681:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop678:
+loop684:
 	VMOVUPS (BX), Z28
 	QUAD    $0x00264452501ef262
 	QUAD    $0x001e4c52501eb262
@@ -26838,10 +26912,10 @@ loop678:
 	ADDQ    $0x04, DX
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop678
-	JMP     tap672
+	JNZ     loop684
+	JMP     tap678
 
-finish673:
+finish679:
 	MOVQ    (DI), SI
 	MOVQ    32(DI), R11
 	LEAQ    (R11)(R11*2), R12
@@ -26886,12 +26960,12 @@ finish673:
 	VZEROUPPER
 	RET
 
-next669:
+next675:
 	CMPQ    88(DI), $0x0000010e
-	JNE     next679
+	JNE     next685
 	MOVQ    24(DI), SI
 	TESTQ   SI, SI
-	JZ      zero680
+	JZ      zero686
 	VMOVUPS (SI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
@@ -26906,9 +26980,9 @@ next669:
 	VMOVAPS Z0, Z11
 	VMOVAPS Z0, Z12
 	VMOVAPS Z0, Z13
-	JMP     started681
+	JMP     started687
 
-zero680:
+zero686:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -26924,7 +26998,7 @@ zero680:
 	VXORPS Z12, Z12, Z12
 	VXORPS Z13, Z13, Z13
 
-started681:
+started687:
 	MOVQ 40(DI), R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ 48(DI), R13
@@ -26932,9 +27006,9 @@ started681:
 	ADDQ 72(DI), AX
 	MOVQ 80(DI), R15
 
-tap682:
+tap688:
 	SUBQ    $0x01, R15
-	JL      finish683
+	JL      finish689
 	MOVQ    8(DI), SI
 	ADDQ    56(DI), SI
 	ADDQ    (AX), SI
@@ -26946,12 +27020,12 @@ tap682:
 	ADDQ    8(AX), BX
 	ADDQ    $0x18, AX
 	CMPQ    -8(AX), $0x01
-	JE      notFirst684
-	JA      notLast685
+	JE      notFirst690
+	JA      notLast691
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop686:
+loop692:
 	VMOVUPS (BX), Z14
 	QUAD    $0x00264452580ef262
 	QUAD    $0x001e4c52580eb262
@@ -26972,14 +27046,14 @@ loop686:
 	ADDQ    $0x04, R9
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop686
-	JMP     tap682
+	JNZ     loop692
+	JMP     tap688
 
-notFirst684:
+notFirst690:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop687:
+loop693:
 	VMOVUPS (BX), Z14
 	QUAD    $0x001e4c52580eb262
 	QUAD    $0x005e5452580eb262
@@ -26999,14 +27073,14 @@ loop687:
 	ADDQ    $0x04, R9
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop687
-	JMP     tap682
+	JNZ     loop693
+	JMP     tap688
 
-notLast685:
+notLast691:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop688:
+loop694:
 	VMOVUPS (BX), Z14
 	QUAD    $0x00264452580ef262
 	QUAD    $0x001e4c52580eb262
@@ -27026,10 +27100,10 @@ loop688:
 	ADDQ    $0x04, R9
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop688
-	JMP     tap682
+	JNZ     loop694
+	JMP     tap688
 
-finish683:
+finish689:
 	MOVQ    (DI), SI
 	MOVQ    32(DI), R11
 	LEAQ    (R11)(R11*2), R12
@@ -27054,12 +27128,12 @@ finish683:
 	VZEROUPPER
 	RET
 
-next679:
+next685:
 	CMPQ    88(DI), $0x0000010d
-	JNE     next689
+	JNE     next695
 	MOVQ    24(DI), SI
 	TESTQ   SI, SI
-	JZ      zero690
+	JZ      zero696
 	VMOVUPS (SI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
@@ -27073,9 +27147,9 @@ next679:
 	VMOVAPS Z0, Z10
 	VMOVAPS Z0, Z11
 	VMOVAPS Z0, Z12
-	JMP     started691
+	JMP     started697
 
-zero690:
+zero696:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -27090,7 +27164,7 @@ zero690:
 	VXORPS Z11, Z11, Z11
 	VXORPS Z12, Z12, Z12
 
-started691:
+started697:
 	MOVQ 40(DI), R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ 48(DI), R13
@@ -27098,9 +27172,9 @@ started691:
 	ADDQ 72(DI), AX
 	MOVQ 80(DI), R15
 
-tap692:
+tap698:
 	SUBQ    $0x01, R15
-	JL      finish693
+	JL      finish699
 	MOVQ    8(DI), SI
 	ADDQ    56(DI), SI
 	ADDQ    (AX), SI
@@ -27112,12 +27186,12 @@ tap692:
 	ADDQ    8(AX), BX
 	ADDQ    $0x18, AX
 	CMPQ    -8(AX), $0x01
-	JE      notFirst694
-	JA      notLast695
+	JE      notFirst700
+	JA      notLast701
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop696:
+loop702:
 	VMOVUPS (BX), Z13
 	QUAD    $0x002644525816f262
 	QUAD    $0x001e4c525816b262
@@ -27137,14 +27211,14 @@ loop696:
 	ADDQ    $0x04, R9
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop696
-	JMP     tap692
+	JNZ     loop702
+	JMP     tap698
 
-notFirst694:
+notFirst700:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop697:
+loop703:
 	VMOVUPS (BX), Z13
 	QUAD    $0x001e4c525816b262
 	QUAD    $0x005e54525816b262
@@ -27163,14 +27237,14 @@ loop697:
 	ADDQ    $0x04, R9
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop697
-	JMP     tap692
+	JNZ     loop703
+	JMP     tap698
 
-notLast695:
+notLast701:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop698:
+loop704:
 	VMOVUPS (BX), Z13
 	QUAD    $0x002644525816f262
 	QUAD    $0x001e4c525816b262
@@ -27189,10 +27263,10 @@ loop698:
 	ADDQ    $0x04, R9
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop698
-	JMP     tap692
+	JNZ     loop704
+	JMP     tap698
 
-finish693:
+finish699:
 	MOVQ    (DI), SI
 	MOVQ    32(DI), R11
 	LEAQ    (R11)(R11*2), R12
@@ -27216,12 +27290,12 @@ finish693:
 	VZEROUPPER
 	RET
 
-next689:
+next695:
 	CMPQ    88(DI), $0x0000010c
-	JNE     next699
+	JNE     next705
 	MOVQ    24(DI), SI
 	TESTQ   SI, SI
-	JZ      zero700
+	JZ      zero706
 	VMOVUPS (SI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
@@ -27234,9 +27308,9 @@ next689:
 	VMOVAPS Z0, Z9
 	VMOVAPS Z0, Z10
 	VMOVAPS Z0, Z11
-	JMP     started701
+	JMP     started707
 
-zero700:
+zero706:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -27250,7 +27324,7 @@ zero700:
 	VXORPS Z10, Z10, Z10
 	VXORPS Z11, Z11, Z11
 
-started701:
+started707:
 	MOVQ 40(DI), R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ 48(DI), R13
@@ -27258,9 +27332,9 @@ started701:
 	ADDQ 72(DI), AX
 	MOVQ 80(DI), R15
 
-tap702:
+tap708:
 	SUBQ    $0x01, R15
-	JL      finish703
+	JL      finish709
 	MOVQ    8(DI), SI
 	ADDQ    56(DI), SI
 	ADDQ    (AX), SI
@@ -27272,12 +27346,12 @@ tap702:
 	ADDQ    8(AX), BX
 	ADDQ    $0x18, AX
 	CMPQ    -8(AX), $0x01
-	JE      notFirst704
-	JA      notLast705
+	JE      notFirst710
+	JA      notLast711
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop706:
+loop712:
 	VMOVUPS (BX), Z12
 	QUAD    $0x00264452581ef262
 	QUAD    $0x001e4c52581eb262
@@ -27296,14 +27370,14 @@ loop706:
 	ADDQ    $0x04, R9
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop706
-	JMP     tap702
+	JNZ     loop712
+	JMP     tap708
 
-notFirst704:
+notFirst710:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop707:
+loop713:
 	VMOVUPS (BX), Z12
 	QUAD    $0x001e4c52581eb262
 	QUAD    $0x005e5452581eb262
@@ -27321,14 +27395,14 @@ loop707:
 	ADDQ    $0x04, R9
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop707
-	JMP     tap702
+	JNZ     loop713
+	JMP     tap708
 
-notLast705:
+notLast711:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop708:
+loop714:
 	VMOVUPS (BX), Z12
 	QUAD    $0x00264452581ef262
 	QUAD    $0x001e4c52581eb262
@@ -27346,10 +27420,10 @@ loop708:
 	ADDQ    $0x04, R9
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop708
-	JMP     tap702
+	JNZ     loop714
+	JMP     tap708
 
-finish703:
+finish709:
 	MOVQ    (DI), SI
 	MOVQ    32(DI), R11
 	LEAQ    (R11)(R11*2), R12
@@ -27372,12 +27446,12 @@ finish703:
 	VZEROUPPER
 	RET
 
-next699:
+next705:
 	CMPQ    88(DI), $0x0000010b
-	JNE     next709
+	JNE     next715
 	MOVQ    24(DI), SI
 	TESTQ   SI, SI
-	JZ      zero710
+	JZ      zero716
 	VMOVUPS (SI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
@@ -27389,9 +27463,9 @@ next699:
 	VMOVAPS Z0, Z8
 	VMOVAPS Z0, Z9
 	VMOVAPS Z0, Z10
-	JMP     started711
+	JMP     started717
 
-zero710:
+zero716:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -27404,7 +27478,7 @@ zero710:
 	VXORPS Z9, Z9, Z9
 	VXORPS Z10, Z10, Z10
 
-started711:
+started717:
 	MOVQ 40(DI), R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ 48(DI), R13
@@ -27412,9 +27486,9 @@ started711:
 	ADDQ 72(DI), AX
 	MOVQ 80(DI), R15
 
-tap712:
+tap718:
 	SUBQ    $0x01, R15
-	JL      finish713
+	JL      finish719
 	MOVQ    8(DI), SI
 	ADDQ    56(DI), SI
 	ADDQ    (AX), SI
@@ -27426,12 +27500,12 @@ tap712:
 	ADDQ    8(AX), BX
 	ADDQ    $0x18, AX
 	CMPQ    -8(AX), $0x01
-	JE      notFirst714
-	JA      notLast715
+	JE      notFirst720
+	JA      notLast721
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop716:
+loop722:
 	VMOVUPS (BX), Z11
 	QUAD    $0x002644525826f262
 	QUAD    $0x001e4c525826b262
@@ -27449,14 +27523,14 @@ loop716:
 	ADDQ    $0x04, R9
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop716
-	JMP     tap712
+	JNZ     loop722
+	JMP     tap718
 
-notFirst714:
+notFirst720:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop717:
+loop723:
 	VMOVUPS (BX), Z11
 	QUAD    $0x001e4c525826b262
 	QUAD    $0x005e54525826b262
@@ -27473,14 +27547,14 @@ loop717:
 	ADDQ    $0x04, R9
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop717
-	JMP     tap712
+	JNZ     loop723
+	JMP     tap718
 
-notLast715:
+notLast721:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop718:
+loop724:
 	VMOVUPS (BX), Z11
 	QUAD    $0x002644525826f262
 	QUAD    $0x001e4c525826b262
@@ -27496,10 +27570,10 @@ loop718:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop718
-	JMP     tap712
+	JNZ     loop724
+	JMP     tap718
 
-finish713:
+finish719:
 	MOVQ    (DI), SI
 	MOVQ    32(DI), R11
 	LEAQ    (R11)(R11*2), R12
@@ -27521,12 +27595,12 @@ finish713:
 	VZEROUPPER
 	RET
 
-next709:
+next715:
 	CMPQ    88(DI), $0x0000010a
-	JNE     next719
+	JNE     next725
 	MOVQ    24(DI), SI
 	TESTQ   SI, SI
-	JZ      zero720
+	JZ      zero726
 	VMOVUPS (SI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
@@ -27537,9 +27611,9 @@ next709:
 	VMOVAPS Z0, Z7
 	VMOVAPS Z0, Z8
 	VMOVAPS Z0, Z9
-	JMP     started721
+	JMP     started727
 
-zero720:
+zero726:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -27551,7 +27625,7 @@ zero720:
 	VXORPS Z8, Z8, Z8
 	VXORPS Z9, Z9, Z9
 
-started721:
+started727:
 	MOVQ 40(DI), R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ 48(DI), R13
@@ -27559,9 +27633,9 @@ started721:
 	ADDQ 72(DI), AX
 	MOVQ 80(DI), R15
 
-tap722:
+tap728:
 	SUBQ    $0x01, R15
-	JL      finish723
+	JL      finish729
 	MOVQ    8(DI), SI
 	ADDQ    56(DI), SI
 	ADDQ    (AX), SI
@@ -27571,12 +27645,12 @@ tap722:
 	ADDQ    8(AX), BX
 	ADDQ    $0x18, AX
 	CMPQ    -8(AX), $0x01
-	JE      notFirst724
-	JA      notLast725
+	JE      notFirst730
+	JA      notLast731
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop726:
+loop732:
 	VMOVUPS (BX), Z10
 	QUAD    $0x00264452582ef262
 	QUAD    $0x001e4c52582eb262
@@ -27592,14 +27666,14 @@ loop726:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop726
-	JMP     tap722
+	JNZ     loop732
+	JMP     tap728
 
-notFirst724:
+notFirst730:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop727:
+loop733:
 	VMOVUPS (BX), Z10
 	QUAD    $0x001e4c52582eb262
 	QUAD    $0x005e5452582eb262
@@ -27614,14 +27688,14 @@ loop727:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop727
-	JMP     tap722
+	JNZ     loop733
+	JMP     tap728
 
-notLast725:
+notLast731:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop728:
+loop734:
 	VMOVUPS (BX), Z10
 	QUAD    $0x00264452582ef262
 	QUAD    $0x001e4c52582eb262
@@ -27636,10 +27710,10 @@ loop728:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop728
-	JMP     tap722
+	JNZ     loop734
+	JMP     tap728
 
-finish723:
+finish729:
 	MOVQ    (DI), SI
 	MOVQ    32(DI), R11
 	LEAQ    (R11)(R11*2), R12
@@ -27658,12 +27732,12 @@ finish723:
 	VZEROUPPER
 	RET
 
-next719:
+next725:
 	CMPQ    88(DI), $0x00000109
-	JNE     next729
+	JNE     next735
 	MOVQ    24(DI), SI
 	TESTQ   SI, SI
-	JZ      zero730
+	JZ      zero736
 	VMOVUPS (SI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
@@ -27673,9 +27747,9 @@ next719:
 	VMOVAPS Z0, Z6
 	VMOVAPS Z0, Z7
 	VMOVAPS Z0, Z8
-	JMP     started731
+	JMP     started737
 
-zero730:
+zero736:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -27686,7 +27760,7 @@ zero730:
 	VXORPS Z7, Z7, Z7
 	VXORPS Z8, Z8, Z8
 
-started731:
+started737:
 	MOVQ 40(DI), R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ 48(DI), R13
@@ -27694,9 +27768,9 @@ started731:
 	ADDQ 72(DI), AX
 	MOVQ 80(DI), R15
 
-tap732:
+tap738:
 	SUBQ    $0x01, R15
-	JL      finish733
+	JL      finish739
 	MOVQ    8(DI), SI
 	ADDQ    56(DI), SI
 	ADDQ    (AX), SI
@@ -27706,12 +27780,12 @@ tap732:
 	ADDQ    8(AX), BX
 	ADDQ    $0x18, AX
 	CMPQ    -8(AX), $0x01
-	JE      notFirst734
-	JA      notLast735
+	JE      notFirst740
+	JA      notLast741
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop736:
+loop742:
 	VMOVUPS (BX), Z9
 	QUAD    $0x002644525836f262
 	QUAD    $0x001e4c525836b262
@@ -27726,14 +27800,14 @@ loop736:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop736
-	JMP     tap732
+	JNZ     loop742
+	JMP     tap738
 
-notFirst734:
+notFirst740:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop737:
+loop743:
 	VMOVUPS (BX), Z9
 	QUAD    $0x001e4c525836b262
 	QUAD    $0x005e54525836b262
@@ -27747,14 +27821,14 @@ loop737:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop737
-	JMP     tap732
+	JNZ     loop743
+	JMP     tap738
 
-notLast735:
+notLast741:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop738:
+loop744:
 	VMOVUPS (BX), Z9
 	QUAD    $0x002644525836f262
 	QUAD    $0x001e4c525836b262
@@ -27768,10 +27842,10 @@ loop738:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop738
-	JMP     tap732
+	JNZ     loop744
+	JMP     tap738
 
-finish733:
+finish739:
 	MOVQ    (DI), SI
 	MOVQ    32(DI), R11
 	LEAQ    (R11)(R11*2), R12
@@ -27789,12 +27863,12 @@ finish733:
 	VZEROUPPER
 	RET
 
-next729:
+next735:
 	CMPQ    88(DI), $0x00000108
-	JNE     next739
+	JNE     next745
 	MOVQ    24(DI), SI
 	TESTQ   SI, SI
-	JZ      zero740
+	JZ      zero746
 	VMOVUPS (SI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
@@ -27803,9 +27877,9 @@ next729:
 	VMOVAPS Z0, Z5
 	VMOVAPS Z0, Z6
 	VMOVAPS Z0, Z7
-	JMP     started741
+	JMP     started747
 
-zero740:
+zero746:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -27815,7 +27889,7 @@ zero740:
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
 
-started741:
+started747:
 	MOVQ 40(DI), R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ 48(DI), R13
@@ -27823,9 +27897,9 @@ started741:
 	ADDQ 72(DI), AX
 	MOVQ 80(DI), R15
 
-tap742:
+tap748:
 	SUBQ    $0x01, R15
-	JL      finish743
+	JL      finish749
 	MOVQ    8(DI), SI
 	ADDQ    56(DI), SI
 	ADDQ    (AX), SI
@@ -27835,12 +27909,12 @@ tap742:
 	ADDQ    8(AX), BX
 	ADDQ    $0x18, AX
 	CMPQ    -8(AX), $0x01
-	JE      notFirst744
-	JA      notLast745
+	JE      notFirst750
+	JA      notLast751
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop746:
+loop752:
 	VMOVUPS (BX), Z8
 	QUAD    $0x00264452583ef262
 	QUAD    $0x001e4c52583eb262
@@ -27854,14 +27928,14 @@ loop746:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop746
-	JMP     tap742
+	JNZ     loop752
+	JMP     tap748
 
-notFirst744:
+notFirst750:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop747:
+loop753:
 	VMOVUPS (BX), Z8
 	QUAD    $0x001e4c52583eb262
 	QUAD    $0x005e5452583eb262
@@ -27874,14 +27948,14 @@ loop747:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop747
-	JMP     tap742
+	JNZ     loop753
+	JMP     tap748
 
-notLast745:
+notLast751:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop748:
+loop754:
 	VMOVUPS (BX), Z8
 	QUAD    $0x00264452583ef262
 	QUAD    $0x001e4c52583eb262
@@ -27894,10 +27968,10 @@ loop748:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop748
-	JMP     tap742
+	JNZ     loop754
+	JMP     tap748
 
-finish743:
+finish749:
 	MOVQ    (DI), SI
 	MOVQ    32(DI), R11
 	LEAQ    (R11)(R11*2), R12
@@ -27914,12 +27988,12 @@ finish743:
 	VZEROUPPER
 	RET
 
-next739:
+next745:
 	CMPQ    88(DI), $0x00000107
-	JNE     next749
+	JNE     next755
 	MOVQ    24(DI), SI
 	TESTQ   SI, SI
-	JZ      zero750
+	JZ      zero756
 	VMOVUPS (SI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
@@ -27927,9 +28001,9 @@ next739:
 	VMOVAPS Z0, Z4
 	VMOVAPS Z0, Z5
 	VMOVAPS Z0, Z6
-	JMP     started751
+	JMP     started757
 
-zero750:
+zero756:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -27938,7 +28012,7 @@ zero750:
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
 
-started751:
+started757:
 	MOVQ 40(DI), R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ 48(DI), R13
@@ -27946,9 +28020,9 @@ started751:
 	ADDQ 72(DI), AX
 	MOVQ 80(DI), R15
 
-tap752:
+tap758:
 	SUBQ    $0x01, R15
-	JL      finish753
+	JL      finish759
 	MOVQ    8(DI), SI
 	ADDQ    56(DI), SI
 	ADDQ    (AX), SI
@@ -27958,12 +28032,12 @@ tap752:
 	ADDQ    8(AX), BX
 	ADDQ    $0x18, AX
 	CMPQ    -8(AX), $0x01
-	JE      notFirst754
-	JA      notLast755
+	JE      notFirst760
+	JA      notLast761
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop756:
+loop762:
 	VMOVUPS (BX), Z7
 	QUAD    $0x002644525846f262
 	QUAD    $0x001e4c525846b262
@@ -27976,14 +28050,14 @@ loop756:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop756
-	JMP     tap752
+	JNZ     loop762
+	JMP     tap758
 
-notFirst754:
+notFirst760:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop757:
+loop763:
 	VMOVUPS (BX), Z7
 	QUAD    $0x001e4c525846b262
 	QUAD    $0x005e54525846b262
@@ -27995,14 +28069,14 @@ loop757:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop757
-	JMP     tap752
+	JNZ     loop763
+	JMP     tap758
 
-notLast755:
+notLast761:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop758:
+loop764:
 	VMOVUPS (BX), Z7
 	QUAD    $0x002644525846f262
 	QUAD    $0x001e4c525846b262
@@ -28014,10 +28088,10 @@ loop758:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop758
-	JMP     tap752
+	JNZ     loop764
+	JMP     tap758
 
-finish753:
+finish759:
 	MOVQ    (DI), SI
 	MOVQ    32(DI), R11
 	LEAQ    (R11)(R11*2), R12
@@ -28033,21 +28107,21 @@ finish753:
 	VZEROUPPER
 	RET
 
-next749:
+next755:
 	CMPQ    88(DI), $0x00000106
-	JNE     next759
+	JNE     next765
 	MOVQ    24(DI), SI
 	TESTQ   SI, SI
-	JZ      zero760
+	JZ      zero766
 	VMOVUPS (SI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
 	VMOVAPS Z0, Z4
 	VMOVAPS Z0, Z5
-	JMP     started761
+	JMP     started767
 
-zero760:
+zero766:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -28055,7 +28129,7 @@ zero760:
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
 
-started761:
+started767:
 	MOVQ 40(DI), R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ 48(DI), R13
@@ -28063,9 +28137,9 @@ started761:
 	ADDQ 72(DI), AX
 	MOVQ 80(DI), R15
 
-tap762:
+tap768:
 	SUBQ    $0x01, R15
-	JL      finish763
+	JL      finish769
 	MOVQ    8(DI), SI
 	ADDQ    56(DI), SI
 	ADDQ    (AX), SI
@@ -28075,12 +28149,12 @@ tap762:
 	ADDQ    8(AX), BX
 	ADDQ    $0x18, AX
 	CMPQ    -8(AX), $0x01
-	JE      notFirst764
-	JA      notLast765
+	JE      notFirst770
+	JA      notLast771
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop766:
+loop772:
 	VMOVUPS (BX), Z6
 	QUAD    $0x00264452584ef262
 	QUAD    $0x001e4c52584eb262
@@ -28092,14 +28166,14 @@ loop766:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop766
-	JMP     tap762
+	JNZ     loop772
+	JMP     tap768
 
-notFirst764:
+notFirst770:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop767:
+loop773:
 	VMOVUPS (BX), Z6
 	QUAD    $0x001e4c52584eb262
 	QUAD    $0x005e5452584eb262
@@ -28110,14 +28184,14 @@ loop767:
 	ADDQ    $0x04, R8
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop767
-	JMP     tap762
+	JNZ     loop773
+	JMP     tap768
 
-notLast765:
+notLast771:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop768:
+loop774:
 	VMOVUPS (BX), Z6
 	QUAD    $0x00264452584ef262
 	QUAD    $0x001e4c52584eb262
@@ -28127,10 +28201,10 @@ loop768:
 	ADDQ    $0x04, SI
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop768
-	JMP     tap762
+	JNZ     loop774
+	JMP     tap768
 
-finish763:
+finish769:
 	MOVQ    (DI), SI
 	MOVQ    32(DI), R11
 	LEAQ    (R11)(R11*2), R12
@@ -28145,27 +28219,27 @@ finish763:
 	VZEROUPPER
 	RET
 
-next759:
+next765:
 	CMPQ    88(DI), $0x00000105
-	JNE     next769
+	JNE     next775
 	MOVQ    24(DI), SI
 	TESTQ   SI, SI
-	JZ      zero770
+	JZ      zero776
 	VMOVUPS (SI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
 	VMOVAPS Z0, Z4
-	JMP     started771
+	JMP     started777
 
-zero770:
+zero776:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 
-started771:
+started777:
 	MOVQ 40(DI), R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ 48(DI), R13
@@ -28173,9 +28247,9 @@ started771:
 	ADDQ 72(DI), AX
 	MOVQ 80(DI), R15
 
-tap772:
+tap778:
 	SUBQ    $0x01, R15
-	JL      finish773
+	JL      finish779
 	MOVQ    8(DI), SI
 	ADDQ    56(DI), SI
 	ADDQ    (AX), SI
@@ -28183,12 +28257,12 @@ tap772:
 	ADDQ    8(AX), BX
 	ADDQ    $0x18, AX
 	CMPQ    -8(AX), $0x01
-	JE      notFirst774
-	JA      notLast775
+	JE      notFirst780
+	JA      notLast781
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop776:
+loop782:
 	VMOVUPS (BX), Z5
 	QUAD    $0x002644525856f262
 	QUAD    $0x001e4c525856b262
@@ -28198,14 +28272,14 @@ loop776:
 	ADDQ    $0x04, SI
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop776
-	JMP     tap772
+	JNZ     loop782
+	JMP     tap778
 
-notFirst774:
+notFirst780:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop777:
+loop783:
 	VMOVUPS (BX), Z5
 	QUAD    $0x001e4c525856b262
 	QUAD    $0x005e54525856b262
@@ -28214,14 +28288,14 @@ loop777:
 	ADDQ    $0x04, SI
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop777
-	JMP     tap772
+	JNZ     loop783
+	JMP     tap778
 
-notLast775:
+notLast781:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop778:
+loop784:
 	VMOVUPS (BX), Z5
 	QUAD    $0x002644525856f262
 	QUAD    $0x001e4c525856b262
@@ -28230,10 +28304,10 @@ loop778:
 	ADDQ    $0x04, SI
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop778
-	JMP     tap772
+	JNZ     loop784
+	JMP     tap778
 
-finish773:
+finish779:
 	MOVQ    (DI), SI
 	MOVQ    32(DI), R11
 	LEAQ    (R11)(R11*2), R12
@@ -28245,25 +28319,25 @@ finish773:
 	VZEROUPPER
 	RET
 
-next769:
+next775:
 	CMPQ    88(DI), $0x00000104
-	JNE     next779
+	JNE     next785
 	MOVQ    24(DI), SI
 	TESTQ   SI, SI
-	JZ      zero780
+	JZ      zero786
 	VMOVUPS (SI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
-	JMP     started781
+	JMP     started787
 
-zero780:
+zero786:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
 
-started781:
+started787:
 	MOVQ 40(DI), R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ 48(DI), R13
@@ -28271,9 +28345,9 @@ started781:
 	ADDQ 72(DI), AX
 	MOVQ 80(DI), R15
 
-tap782:
+tap788:
 	SUBQ    $0x01, R15
-	JL      finish783
+	JL      finish789
 	MOVQ    8(DI), SI
 	ADDQ    56(DI), SI
 	ADDQ    (AX), SI
@@ -28281,12 +28355,12 @@ tap782:
 	ADDQ    8(AX), BX
 	ADDQ    $0x18, AX
 	CMPQ    -8(AX), $0x01
-	JE      notFirst784
-	JA      notLast785
+	JE      notFirst790
+	JA      notLast791
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop786:
+loop792:
 	VMOVUPS (BX), Z4
 	QUAD    $0x00264452585ef262
 	QUAD    $0x001e4c52585eb262
@@ -28295,14 +28369,14 @@ loop786:
 	ADDQ    $0x04, SI
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop786
-	JMP     tap782
+	JNZ     loop792
+	JMP     tap788
 
-notFirst784:
+notFirst790:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop787:
+loop793:
 	VMOVUPS (BX), Z4
 	QUAD    $0x001e4c52585eb262
 	QUAD    $0x005e5452585eb262
@@ -28310,14 +28384,14 @@ loop787:
 	ADDQ    $0x04, SI
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop787
-	JMP     tap782
+	JNZ     loop793
+	JMP     tap788
 
-notLast785:
+notLast791:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop788:
+loop794:
 	VMOVUPS (BX), Z4
 	QUAD    $0x00264452585ef262
 	QUAD    $0x001e4c52585eb262
@@ -28325,10 +28399,10 @@ loop788:
 	ADDQ    $0x04, SI
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop788
-	JMP     tap782
+	JNZ     loop794
+	JMP     tap788
 
-finish783:
+finish789:
 	MOVQ    (DI), SI
 	MOVQ    32(DI), R11
 	LEAQ    (R11)(R11*2), R12
@@ -28339,23 +28413,23 @@ finish783:
 	VZEROUPPER
 	RET
 
-next779:
+next785:
 	CMPQ    88(DI), $0x00000103
-	JNE     next789
+	JNE     next795
 	MOVQ    24(DI), SI
 	TESTQ   SI, SI
-	JZ      zero790
+	JZ      zero796
 	VMOVUPS (SI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
-	JMP     started791
+	JMP     started797
 
-zero790:
+zero796:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 
-started791:
+started797:
 	MOVQ 40(DI), R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ 48(DI), R13
@@ -28363,9 +28437,9 @@ started791:
 	ADDQ 72(DI), AX
 	MOVQ 80(DI), R15
 
-tap792:
+tap798:
 	SUBQ    $0x01, R15
-	JL      finish793
+	JL      finish799
 	MOVQ    8(DI), SI
 	ADDQ    56(DI), SI
 	ADDQ    (AX), SI
@@ -28373,12 +28447,12 @@ tap792:
 	ADDQ    8(AX), BX
 	ADDQ    $0x18, AX
 	CMPQ    -8(AX), $0x01
-	JE      notFirst794
-	JA      notLast795
+	JE      notFirst800
+	JA      notLast801
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop796:
+loop802:
 	VMOVUPS (BX), Z3
 	QUAD    $0x002644525866f262
 	QUAD    $0x001e4c525866b262
@@ -28386,38 +28460,38 @@ loop796:
 	ADDQ    $0x04, SI
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop796
-	JMP     tap792
+	JNZ     loop802
+	JMP     tap798
 
-notFirst794:
+notFirst800:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop797:
+loop803:
 	VMOVUPS (BX), Z3
 	QUAD    $0x001e4c525866b262
 	QUAD    $0x005e54525866b262
 	ADDQ    $0x04, SI
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop797
-	JMP     tap792
+	JNZ     loop803
+	JMP     tap798
 
-notLast795:
+notLast801:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop798:
+loop804:
 	VMOVUPS (BX), Z3
 	QUAD    $0x002644525866f262
 	QUAD    $0x001e4c525866b262
 	ADDQ    $0x04, SI
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop798
-	JMP     tap792
+	JNZ     loop804
+	JMP     tap798
 
-finish793:
+finish799:
 	MOVQ    (DI), SI
 	MOVQ    32(DI), R11
 	LEAQ    (R11)(R11*2), R12
@@ -28427,21 +28501,21 @@ finish793:
 	VZEROUPPER
 	RET
 
-next789:
+next795:
 	CMPQ    88(DI), $0x00000102
-	JNE     next799
+	JNE     next805
 	MOVQ    24(DI), SI
 	TESTQ   SI, SI
-	JZ      zero800
+	JZ      zero806
 	VMOVUPS (SI), Z0
 	VMOVAPS Z0, Z1
-	JMP     started801
+	JMP     started807
 
-zero800:
+zero806:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 
-started801:
+started807:
 	MOVQ 40(DI), R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ 48(DI), R13
@@ -28449,9 +28523,9 @@ started801:
 	ADDQ 72(DI), AX
 	MOVQ 80(DI), R15
 
-tap802:
+tap808:
 	SUBQ    $0x01, R15
-	JL      finish803
+	JL      finish809
 	MOVQ    8(DI), SI
 	ADDQ    56(DI), SI
 	ADDQ    (AX), SI
@@ -28459,48 +28533,48 @@ tap802:
 	ADDQ    8(AX), BX
 	ADDQ    $0x18, AX
 	CMPQ    -8(AX), $0x01
-	JE      notFirst804
-	JA      notLast805
+	JE      notFirst810
+	JA      notLast811
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop806:
+loop812:
 	VMOVUPS (BX), Z2
 	QUAD    $0x00264452586ef262
 	QUAD    $0x001e4c52586eb262
 	ADDQ    $0x04, SI
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop806
-	JMP     tap802
+	JNZ     loop812
+	JMP     tap808
 
-notFirst804:
+notFirst810:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop807:
+loop813:
 	VMOVUPS (BX), Z2
 	QUAD    $0x001e4c52586eb262
 	ADDQ    $0x04, SI
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop807
-	JMP     tap802
+	JNZ     loop813
+	JMP     tap808
 
-notLast805:
+notLast811:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop808:
+loop814:
 	VMOVUPS (BX), Z2
 	QUAD    $0x00264452586ef262
 	ADDQ    $0x04, SI
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop808
-	JMP     tap802
+	JNZ     loop814
+	JMP     tap808
 
-finish803:
+finish809:
 	MOVQ    (DI), SI
 	MOVQ    32(DI), R11
 	LEAQ    (R11)(R11*2), R12
@@ -28509,19 +28583,19 @@ finish803:
 	VZEROUPPER
 	RET
 
-next799:
+next805:
 	CMPQ    88(DI), $0x00000101
-	JNE     next809
+	JNE     next815
 	MOVQ    24(DI), SI
 	TESTQ   SI, SI
-	JZ      zero810
+	JZ      zero816
 	VMOVUPS (SI), Z0
-	JMP     started811
+	JMP     started817
 
-zero810:
+zero816:
 	VXORPS Z0, Z0, Z0
 
-started811:
+started817:
 	MOVQ 40(DI), R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ 48(DI), R13
@@ -28529,9 +28603,9 @@ started811:
 	ADDQ 72(DI), AX
 	MOVQ 80(DI), R15
 
-tap812:
+tap818:
 	SUBQ    $0x01, R15
-	JL      finish813
+	JL      finish819
 	MOVQ    8(DI), SI
 	ADDQ    56(DI), SI
 	ADDQ    (AX), SI
@@ -28541,16 +28615,16 @@ tap812:
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 
-loop814:
+loop820:
 	VMOVUPS (BX), Z1
 	QUAD    $0x002644525876f262
 	ADDQ    $0x04, SI
 	ADDQ    R13, BX
 	DECQ    CX
-	JNZ     loop814
-	JMP     tap812
+	JNZ     loop820
+	JMP     tap818
 
-finish813:
+finish819:
 	MOVQ    (DI), SI
 	MOVQ    32(DI), R11
 	LEAQ    (R11)(R11*2), R12
@@ -28558,7 +28632,7 @@ finish813:
 	VZEROUPPER
 	RET
 
-next809:
+next815:
 	VZEROUPPER
 	RET
 
@@ -28579,11 +28653,11 @@ TEXT ·winogradInputAVX512Kernel(SB), NOSPLIT, $0-8
 	MOVQ 72(DI), R15
 	MOVQ 80(DI), CX
 
-row815:
+row821:
 	XORQ    AX, AX
 	PCALIGN $0x20
 
-loop816:
+loop822:
 	VMOVUPD          (R9)(AX*1), Z0
 	VMOVUPD          (DX)(AX*1), Z1
 	VMOVAPD          Z1, Z2
@@ -28615,7 +28689,7 @@ loop816:
 	ADDQ             $0x40, R11
 	ADDQ             $0x40, R12
 	CMPQ             AX, R15
-	JL               loop816
+	JL               loop822
 	ADDQ             88(DI), SI
 	ADDQ             88(DI), R8
 	ADDQ             88(DI), R9
@@ -28625,7 +28699,7 @@ loop816:
 	ADDQ             96(DI), R11
 	ADDQ             96(DI), R12
 	DECQ             CX
-	JNZ              row815
+	JNZ              row821
 	VZEROUPPER
 	RET
 
@@ -28652,11 +28726,11 @@ TEXT ·winogradOutputAVX512Kernel(SB), NOSPLIT, $0-8
 	MOVQ 72(DI), R15
 	MOVQ 80(DI), CX
 
-row817:
+row823:
 	XORQ    AX, AX
 	PCALIGN $0x20
 
-loop818:
+loop824:
 	VMOVUPD          (R8)(AX*1), Z0
 	VMOVUPD          (R9)(AX*1), Z1
 	VADDPS           Z1, Z0, Z2
@@ -28682,7 +28756,7 @@ loop818:
 	ADDQ             $0x40, R11
 	ADDQ             $0x40, R12
 	CMPQ             AX, R15
-	JL               loop818
+	JL               loop824
 	ADDQ             88(DI), SI
 	ADDQ             88(DI), R8
 	ADDQ             88(DI), R9
@@ -28692,7 +28766,7 @@ loop818:
 	ADDQ             96(DI), R11
 	ADDQ             96(DI), R12
 	DECQ             CX
-	JNZ              row817
+	JNZ              row823
 	VZEROUPPER
 	RET
 
@@ -28717,11 +28791,11 @@ TEXT ·winogradResultAVX512Kernel(SB), NOSPLIT, $0-8
 	MOVQ 72(DI), R15
 	MOVQ 80(DI), CX
 
-row819:
+row825:
 	XORQ    AX, AX
 	PCALIGN $0x20
 
-loop820:
+loop826:
 	VMOVUPD          (R8)(AX*1), Z0
 	VMOVUPD          (R9)(AX*1), Z1
 	VADDPS           Z1, Z0, Z2
@@ -28752,7 +28826,7 @@ loop820:
 	ADDQ             $0x40, R11
 	ADDQ             $0x40, R12
 	CMPQ             AX, R15
-	JL               loop820
+	JL               loop826
 	ADDQ             88(DI), SI
 	ADDQ             88(DI), R8
 	ADDQ             88(DI), R9
@@ -28762,7 +28836,7 @@ loop820:
 	ADDQ             96(DI), R11
 	ADDQ             96(DI), R12
 	DECQ             CX
-	JNZ              row819
+	JNZ              row825
 	VZEROUPPER
 	RET
 
@@ -28780,11 +28854,11 @@ TEXT ·winogradWeightsAVX512Kernel(SB), NOSPLIT, $0-8
 	MOVQ 72(DI), R15
 	MOVQ 80(DI), CX
 
-row821:
+row827:
 	XORQ    AX, AX
 	PCALIGN $0x20
 
-loop822:
+loop828:
 	VMOVUPD          (SI)(AX*1), Z0
 	VMOVUPD          (R9)(AX*1), Z1
 	VADDPS           Z1, Z0, Z2
@@ -28809,14 +28883,14 @@ loop822:
 	ADDQ             $0x40, R11
 	ADDQ             $0x40, R12
 	CMPQ             AX, R15
-	JL               loop822
+	JL               loop828
 	ADDQ             88(DI), SI
 	ADDQ             88(DI), R8
 	ADDQ             88(DI), R9
 	ADDQ             96(DI), R11
 	ADDQ             96(DI), R12
 	DECQ             CX
-	JNZ              row821
+	JNZ              row827
 	VZEROUPPER
 	RET
 
@@ -28828,9 +28902,6 @@ GLOBL avx51232_3e2aaaab<>(SB), RODATA|NOPTR, $4
 
 DATA avx51232_3d2aaaab<>+0(SB)/4, $0x3d2aaaab
 GLOBL avx51232_3d2aaaab<>(SB), RODATA|NOPTR, $4
-
-DATA avx51232_3e800000<>+0(SB)/4, $0x3e800000
-GLOBL avx51232_3e800000<>(SB), RODATA|NOPTR, $4
 
 DATA avx51232_3daaaaab<>+0(SB)/4, $0x3daaaaab
 GLOBL avx51232_3daaaaab<>(SB), RODATA|NOPTR, $4
@@ -28853,11 +28924,11 @@ TEXT ·winogradGradientAVX512Kernel(SB), NOSPLIT, $0-8
 	MOVQ 72(DI), R15
 	MOVQ 80(DI), CX
 
-row823:
+row829:
 	XORQ    AX, AX
 	PCALIGN $0x20
 
-loop824:
+loop830:
 	VMOVUPD          (SI)(AX*1), Z0
 	VMOVUPD          (R9)(AX*1), Z1
 	VADDPS           Z1, Z0, Z2
@@ -28881,7 +28952,7 @@ loop824:
 	ADDQ             $0x40, R11
 	ADDQ             $0x40, R12
 	CMPQ             AX, R15
-	JL               loop824
+	JL               loop830
 	ADDQ             88(DI), SI
 	ADDQ             88(DI), R8
 	ADDQ             88(DI), R9
@@ -28889,7 +28960,7 @@ loop824:
 	ADDQ             96(DI), R11
 	ADDQ             96(DI), R12
 	DECQ             CX
-	JNZ              row823
+	JNZ              row829
 	VZEROUPPER
 	RET
 
@@ -28910,11 +28981,11 @@ TEXT ·winogradBackAVX512Kernel(SB), NOSPLIT, $0-8
 	MOVQ 72(DI), R15
 	MOVQ 80(DI), CX
 
-row825:
+row831:
 	XORQ    AX, AX
 	PCALIGN $0x20
 
-loop826:
+loop832:
 	VMOVUPD          (R8)(AX*1), Z0
 	VMOVUPD          (R9)(AX*1), Z1
 	VADDPS           Z1, Z0, Z2
@@ -28939,7 +29010,7 @@ loop826:
 	ADDQ             $0x40, R11
 	ADDQ             $0x40, R12
 	CMPQ             AX, R15
-	JL               loop826
+	JL               loop832
 	ADDQ             88(DI), SI
 	ADDQ             88(DI), R8
 	ADDQ             88(DI), R9
@@ -28949,7 +29020,7 @@ loop826:
 	ADDQ             96(DI), R11
 	ADDQ             96(DI), R12
 	DECQ             CX
-	JNZ              row825
+	JNZ              row831
 	VZEROUPPER
 	RET
 
@@ -28960,18 +29031,18 @@ TEXT ·narrowAVX512Kernel(SB), NOSPLIT, $0-24
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), CX
 
-loop827:
+loop833:
 	SUBQ      $0x00000010, CX
-	JL        end828
+	JL        end834
 	VCVTPD2PS (SI), Y0
 	VMOVUPS   Y0, (DI)
 	VCVTPD2PS 64(SI), Y1
 	VMOVUPS   Y1, 32(DI)
 	ADDQ      $0x00000080, SI
 	ADDQ      $0x00000040, DI
-	JMP       loop827
+	JMP       loop833
 
-end828:
+end834:
 	VZEROUPPER
 	RET
 
@@ -28982,18 +29053,18 @@ TEXT ·widenAVX512Kernel(SB), NOSPLIT, $0-24
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), CX
 
-loop829:
+loop835:
 	SUBQ      $0x00000010, CX
-	JL        end830
+	JL        end836
 	VCVTPS2PD (SI), Z0
 	VMOVUPD   Z0, (DI)
 	VCVTPS2PD 32(SI), Z1
 	VMOVUPD   Z1, 64(DI)
 	ADDQ      $0x00000040, SI
 	ADDQ      $0x00000080, DI
-	JMP       loop829
+	JMP       loop835
 
-end830:
+end836:
 	VZEROUPPER
 	RET
 

@@ -85,6 +85,12 @@ type Table32 struct {
 	// weights, and leaves du overwritten.
 	TransformWinogradGradient func(dw, du []float32, ic, oc int)
 
+	// CopyPixels sets the pixels of dst to those of src. Both have as many pixels and channels, and do not overlap.
+	CopyPixels func(dst, src Image)
+	// AveragePool sets dst to the means of four pixels of src, 0.25*((a + b) + (c + d)) of a pixel a, b below it, c to its
+	// right, and d below c. dst is half as wide and half as high as src, rounded down, and does not overlap it.
+	AveragePool func(dst, src Image)
+
 	Narrow func(dst []float32, src []float64) // rounds to float32
 	Widen  func(dst []float64, src []float32)
 

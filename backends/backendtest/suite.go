@@ -51,6 +51,12 @@ func compareFields(t *testing.T, prefix string, table, specification reflect.Val
 				})
 				continue
 			}
+			if _, ok := resizes[table.Type().Field(i).Name]; ok {
+				t.Run(name, func(t *testing.T) {
+					comparePixels(t, table.Type().Field(i).Name, table.Addr().Interface().(*backends.Table32))
+				})
+				continue
+			}
 			if takesMatrices(table.Field(i).Type()) {
 				t.Run(name, func(t *testing.T) {
 					compareProducts(t, table.Type().Field(i).Name, table.Addr().Interface().(*backends.Table32))

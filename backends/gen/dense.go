@@ -51,6 +51,7 @@ func dense(ctx *build.Context, m *machine, constants map[string]Mem, programs ma
 	}{
 		{"dense", "denseJob", d.products}, {"denseThin", "denseJob", d.thin}, {"transpose", "denseJob", d.transpose}, {"columnSums", "denseJob", d.sums},
 		{"convolve", "convolveJob", func() { d.convolve(false) }}, {"convolveGradient", "gradientJob", d.gradient},
+		{"copyPixels", "pixelsJob", d.copyPixels}, {"averagePool", "pixelsJob", d.averagePool},
 	} {
 		stubs += d.begin(k.name, k.job)
 		k.body()

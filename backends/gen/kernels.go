@@ -149,9 +149,9 @@ var families32 = []*family{
 	adam(),
 }
 
-// handwritten are the fields of Table32 whose kernels are written by hand, in Go and in dense.go, rows.go and convolve.go of this generator.
+// handwritten are the fields of Table32 whose kernels are written by hand, in Go and in dense.go, rows.go, convolve.go and pixels.go of this generator.
 var handwritten = []string{"Dense", "DenseAdd", "DenseGated", "DenseThin", "Transpose", "ColumnSums", "Convolve", "ConvolveGradient", "ConvolveBF16",
-	"ConvolveWinograd", "ConvolveWinogradGradient", "TransformWinograd", "TransformWinogradGradient", "Narrow", "Widen"}
+	"ConvolveWinograd", "ConvolveWinogradGradient", "TransformWinograd", "TransformWinogradGradient", "CopyPixels", "AveragePool", "Narrow", "Widen"}
 
 var families = []*family{
 	unary("Neg"), unary("Abs"), unary("Sqrt"), unary("Floor"), unary("Sign"),

@@ -54,7 +54,7 @@ type budget struct {
 // the image is large; what takes longer has use for one that is wider still.
 var (
 	halfHour = budget{"as good as half an hour on two cores makes them", []int{32, 48, 64}, []int{1, 2, 4}, 16_000}
-	twoHours = budget{"as good as two hours on two cores make them", []int{32, 64, 64}, []int{1, 2, 4}, 50_000}
+	twoHours = budget{"as good as two hours on two cores make them", []int{32, 64, 64}, []int{1, 2, 4}, 40_000}
 )
 
 // images is a conditional residual U-Net, preconditioned for pixels of a mean and a standard deviation.
