@@ -5,46 +5,37 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/stat"
 )
 
-// kidSubset is the number of images of each set that one estimate of the kernel distance takes.
-const kidSubset = 500
+// Subsets of the kernel distance: as many of the smaller set as give a standard error with about 25 % of its own, but not above a
+// number of images, as the work grows with its square, and not below 2, which it takes.
+const kidSubsets, mostKIDSubset = 10, 500
 
 // KID is the kernel distance of two sets of features, vectors of the given length (Bińkowski et al. 2018, 1801.01401): the unbiased
-// estimate of the squared maximum mean discrepancy under the kernel (x·y/length + 1)^3. It is the mean over neighbouring subsets of up to
-// 500 images, and its standard error comes from their spread, NaN if there is one subset only. For two sets of one law it is
-// 0 in the mean, whatever their size, and may be negative.
+// estimate of the squared maximum mean discrepancy under the kernel (x·y/length + 1)^3. It is a mean over pairs of neighbouring
+// subsets of at most 500 images, at least 10 of the smaller set where it has 20 images; the larger set's are shared out among them.
+// Its standard error comes from the spread over the subsets of the smaller set, whose means have no image in common; it is NaN if
+// there is one only. For two sets of one law the distance is 0 in the mean, whatever their size, and may be negative.
 func KID(a, b []float64, length int) (distance, standardError float64, err error) {
 	m, n := len(a)/length, len(b)/length
 	if m < 2 || n < 2 {
 		return 0, 0, fmt.Errorf("quality: kernel distance of %d and %d images: give at least 2 of each", m, n)
 	}
-	size := min(kidSubset, m, n)
-	subsets := min(m, n) / size
-	if subsets == 1 && size >= 20 { // smaller ones, for the error
-		size, subsets = size/4, 4
+	size := min(mostKIDSubset, max(2, min(m, n)/kidSubsets))
+	means := make([]float64, min(m, n)/size)
+	pairs := max(m, n) / size
+	for i := range pairs {
+		j, k := i%(m/size), i%(n/size)
+		d := discrepancy(a[j*size*length:][:size*length], b[k*size*length:][:size*length], length)
+		group := i % len(means)
+		means[group] += d / float64((pairs-group+len(means)-1)/len(means))
 	}
-	values := make([]float64, max(m, n)/size)
-	if subsets > 1 {
-		for i := range values {
-			j, k := i%(m/size), i%(n/size)
-			values[i] = discrepancy(a[j*size*length:][:size*length], b[k*size*length:][:size*length], length)
-		}
-	} else {
-		values = []float64{discrepancy(a[:size*length], b[:size*length], length)}
+	if len(means) == 1 {
+		return means[0], math.NaN(), nil
 	}
-	for _, v := range values {
-		distance += v / float64(len(values))
-	}
-	if len(values) == 1 {
-		return distance, math.NaN(), nil
-	}
-	var squares float64
-	for _, v := range values {
-		squares += float64((v - distance) * (v - distance))
-	}
-	// Subsets of the smaller set are used again: only as many as it has are independent.
-	return distance, math.Sqrt(squares / float64(len(values)-1) / float64(subsets)), nil
+	distance, sd := stat.MeanStdDev(means, nil)
+	return distance, sd / math.Sqrt(float64(len(means))), nil
 }
 
 // discrepancy is the unbiased estimate for two sets of the same size.

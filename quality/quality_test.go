@@ -153,3 +153,28 @@ func TestNearestDistancesAreThoseOfALoop(t *testing.T) {
 		}
 	}
 }
+
+// The standard error is the standard deviation of the estimate, for sets of one law and for sets that differ.
+func TestTheErrorOfTheKernelDistanceIsItsSpread(t *testing.T) {
+	r := rand.New(rand.NewPCG(15, 16))
+	sd := []float64{1, 1, 1, 1}
+	for _, moved := range []float64{0, 1} {
+		const rounds = 400
+		var sum, squares, errors float64
+		for range rounds {
+			d, e, err := KID(gaussians(r, 60, []float64{moved, 0, 0, 0}, sd), gaussians(r, 480, []float64{0, 0, 0, 0}, sd), 4)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum += d
+			squares += d * d
+			errors += e * e
+		}
+		m := sum / rounds
+		ratio := math.Sqrt(errors/rounds) / math.Sqrt(squares/rounds-m*m)
+		t.Logf("moved by %v: distance %.4f, its error over its spread %.3f", moved, m, ratio)
+		if math.Abs(ratio-1) > 0.2 { // the spread is known to 1/sqrt(2 rounds), 3.5 %, and is of no normal law
+			t.Errorf("moved by %v: the standard error is %.3f of the spread", moved, ratio)
+		}
+	}
+}
