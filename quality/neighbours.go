@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/scorefield/infer/internal/parallel"
@@ -101,8 +102,11 @@ func precisionRecall(ctx context.Context, draws, data []float64, length, workers
 // nearestDistances are the distances of each image to the nearest of others, in pixels.
 func nearestDistances(ctx context.Context, images, others []float32, dim, workers int) ([]float64, error) {
 	out := make([]float64, len(images)/dim)
-	err := nearest(ctx, widen(images), widen(others), dim, workers, func(i int, squares []float64) {
-		out[i] = math.Sqrt(slices.Min(squares))
+	a, b := widen(images), widen(others)
+	err := nearest(ctx, a, b, dim, workers, func(i int, squares []float64) {
+		// They are differences of large numbers, by whose rounding a copy is not at a distance of 0.
+		k := slices.Index(squares, slices.Min(squares))
+		out[i] = floats.Distance(a[i*dim:][:dim], b[k*dim:][:dim], 2)
 	})
 	return out, err
 }

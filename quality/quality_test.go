@@ -154,6 +154,24 @@ func TestNearestDistancesAreThoseOfALoop(t *testing.T) {
 	}
 }
 
+// The squared distance of a vector and its copy is a difference of sums that are not rounded alike; theirs is 0 all the same.
+func TestCopiesAreAtADistanceOfZero(t *testing.T) {
+	r := rand.New(rand.NewPCG(13, 14))
+	images := make([]float32, 40*784)
+	for i := range images {
+		images[i] = float32(r.IntN(256)) / 255
+	}
+	got, err := nearestDistances(context.Background(), images[:30*784], images, 784, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, d := range got {
+		if d != 0 {
+			t.Fatalf("the copy of image %d is %v from it", i, d)
+		}
+	}
+}
+
 // The standard error is the standard deviation of the estimate, for sets of one law and for sets that differ.
 func TestTheErrorOfTheKernelDistanceIsItsSpread(t *testing.T) {
 	r := rand.New(rand.NewPCG(15, 16))
