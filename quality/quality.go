@@ -22,6 +22,7 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 
+	"github.com/scorefield/infer/backends"
 	"github.com/scorefield/infer/lanes"
 	"github.com/scorefield/infer/random"
 )
@@ -53,10 +54,12 @@ type Report struct {
 	Variation float64 `json:"variation"`
 	Chance    float64 `json:"variation_by_chance"`
 	// NearestRatio is the median distance of a draw to its nearest training image over that of a held-out image. TooNear is the share of
-	// draws that are nearer than one held-out image in a thousand.
-	NearestRatio float64  `json:"nearest_ratio"`
-	TooNear      float64  `json:"too_near"`
-	Classes      []string `json:"classes,omitempty"`
+	// draws that are as near as one held-out image in a thousand, or as the nearest where they are fewer, or nearer; TooNearChance its
+	// mean for fair draws.
+	NearestRatio  float64  `json:"nearest_ratio"`
+	TooNear       float64  `json:"too_near"`
+	TooNearChance float64  `json:"too_near_by_chance"`
+	Classes       []string `json:"classes,omitempty"`
 }
 
 // LeastImages is the least number of draws and of held-out images that can be judged.
@@ -120,17 +123,39 @@ func Evaluate(ctx context.Context, c *Classifier, draws, training, heldOut []flo
 	shares := histogram(all)
 	for k, share := range histogram(mine.result) {
 		r.Variation += float64(math.Abs(share-shares[k]) / 2)
-		r.Chance += float64(math.Sqrt(2*shares[k]*max(0, 1-shares[k])/(math.Pi*float64(count))) / 2) // rounding takes a share beyond 1
+		r.Chance += meanDeviation(count, shares[k]) / 2
 	}
 	r.NearestRatio = r.Nearest / r.Real.Nearest
-	slices.Sort(distances[1])
-	limit := stat.Quantile(0.001, stat.LinInterp, distances[1], nil)
-	for _, d := range distances[0] {
-		if d < limit {
-			r.TooNear += 1 / float64(count)
-		}
-	}
+	r.TooNear, r.TooNearChance = tooNear(distances[0], distances[1])
 	return r, nil
+}
+
+// tooNear is the share of distances that are no longer than one in a thousand of others, or than the shortest where they are fewer; and its
+// mean where all are of one law: the next distance is as likely to take any of the ranks among n others, of which there are n + 1. Copies,
+// at a distance of 0, count even if others are copies too.
+func tooNear(distances, others []float64) (share, chance float64) {
+	limit := stat.Quantile(0.001, stat.Empirical, slices.Sorted(slices.Values(others)), nil)
+	count := func(values []float64) (n float64) {
+		for _, d := range values {
+			if d <= limit {
+				n++
+			}
+		}
+		return n
+	}
+	return count(distances) / float64(len(distances)), count(others) / float64(len(others)+1)
+}
+
+// meanDeviation is the mean distance from p of the share of successes in n trials of probability p (de Moivre 1730):
+// 2 v/n C(n, v) p^v (1-p)^(n-v+1), v the least whole number above n p.
+func meanDeviation(n int, p float64) float64 {
+	if p <= 0 || p >= 1 {
+		return 0
+	}
+	trials := float64(n)
+	v := math.Floor(float64(trials*p)) + 1
+	ways := backends.Lgamma(trials+1) - backends.Lgamma(v+1) - backends.Lgamma(trials-v+1)
+	return float64(2 * v / trials * backends.Exp(math.FMA(v, backends.Log(p), math.FMA(trials-v+1, backends.Log1p(-p), ways))))
 }
 
 func judge(ctx context.Context, c *Classifier, pixels []float32, workers int) (*judged, error) {
@@ -159,8 +184,9 @@ func (j *judged) against(ctx context.Context, reference *judged, c *Classifier, 
 	f.Histogram = histogram(j.result)
 	for i := range j.result.Count() {
 		_, p := j.result.Class(i)
-		f.Confidence += p / float64(j.result.Count())
+		f.Confidence += p
 	}
+	f.Confidence /= float64(j.result.Count())
 	return f, nil
 }
 
@@ -168,7 +194,10 @@ func histogram(c *Classified) []float64 {
 	shares := make([]float64, c.classes)
 	for i := range c.Count() {
 		class, _ := c.Class(i)
-		shares[class] += 1 / float64(c.Count())
+		shares[class]++
+	}
+	for k := range shares {
+		shares[k] /= float64(c.Count())
 	}
 	return shares
 }

@@ -196,3 +196,56 @@ func TestTheErrorOfTheKernelDistanceIsItsSpread(t *testing.T) {
 		}
 	}
 }
+
+func TestTheMeanDeviationOfAShareIsThatOfItsLaw(t *testing.T) {
+	for _, c := range []struct {
+		n int
+		p float64
+	}{{20, 0.1}, {20, 0.004}, {50, 0.5}, {7, 0.999}, {30, 0}, {30, 1}} {
+		want, ways := 0.0, 1.0
+		for k := range c.n + 1 {
+			want += ways * math.Pow(c.p, float64(k)) * math.Pow(1-c.p, float64(c.n-k)) * math.Abs(float64(k)/float64(c.n)-c.p)
+			ways *= float64(c.n-k) / float64(k+1)
+		}
+		if got := meanDeviation(c.n, c.p); math.Abs(got-want) > 1e-12 {
+			t.Errorf("%d trials of %v: %v, want %v", c.n, c.p, got, want)
+		}
+	}
+	if got := meanDeviation(10_000, 0.1); math.Abs(got/math.Sqrt(2*0.09/(math.Pi*10_000))-1) > 1e-3 {
+		t.Errorf("10,000 trials of 0.1: %v, which is not that of a normal law", got)
+	}
+}
+
+// Draws of the law of the others are too near as often as the chance says, whatever the number of others, and with copies among them.
+func TestTheChanceOfBeingTooNear(t *testing.T) {
+	r := rand.New(rand.NewPCG(17, 18))
+	uniform := func(n int, copies float64) []float64 {
+		x := make([]float64, n)
+		for i := range x {
+			x[i] = max(0, r.Float64()-copies)
+		}
+		return x
+	}
+	for _, c := range []struct {
+		others int
+		copies float64
+	}{{20, 0}, {999, 0}, {1000, 0}, {4500, 0}, {2000, 0.3}} {
+		const rounds = 400
+		var sum, squares, chances float64
+		for range rounds {
+			share, chance := tooNear(uniform(500, c.copies), uniform(c.others, c.copies))
+			sum += share - chance
+			squares += (share - chance) * (share - chance)
+			chances += chance
+		}
+		m := sum / rounds
+		z := m / math.Sqrt((squares/rounds-m*m)/rounds)
+		t.Logf("%d others, copies %v: by chance %.5f, off by %.5f, z %.2f", c.others, c.copies, chances/rounds, m, z)
+		if math.Abs(z) > 4 {
+			t.Errorf("%d others, copies %v: by chance %v are too near, which is off by %v, z %.2f", c.others, c.copies, chances/rounds, m, z)
+		}
+	}
+	if share, chance := tooNear([]float64{0, 0, 0, 1}, append(uniform(98, 0), 0)); share != 0.75 || chance != 0.01 {
+		t.Errorf("three copies of four: a share of %v is too near, by chance %v", share, chance)
+	}
+}

@@ -311,7 +311,11 @@ func (e *evaluated) write(w io.Writer, path string) {
 	row("confidence", number(r.Confidence), number(r.Real.Confidence), "mean of the classifier's")
 	row("classes", number(r.Variation), number(r.Chance), "total variation from the test images' shares; by chance")
 	row("nearest", number(r.Nearest), number(r.Real.Nearest), fmt.Sprintf("median distance to a training image, %.2f times that of real ones", r.NearestRatio))
-	row("too near", number(r.TooNear), "0.001", "share nearer than one real image in a thousand")
+	nearest := "one real image in a thousand"
+	if r.Count < 1000 {
+		nearest = "the nearest real image"
+	}
+	row("too near", number(r.TooNear), fmt.Sprintf("%.2g", r.TooNearChance), "share as near as "+nearest+", or nearer; by chance")
 	t.Flush()
 	fmt.Fprintln(w)
 	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)

@@ -76,6 +76,8 @@ func TestFiguresOfFewImagesHaveAFloor(t *testing.T) {
 		FID                    float64 `json:"fid"`
 		KID                    float64 `json:"kid"`
 		Noise                  float64 `json:"noise_sigma"`
+		TooNear                float64 `json:"too_near"`
+		Chance                 float64 `json:"too_near_by_chance"`
 		Real                   struct {
 			FID    float64 `json:"fid"`
 			KID    float64 `json:"kid"`
@@ -96,13 +98,29 @@ func TestFiguresOfFewImagesHaveAFloor(t *testing.T) {
 	if !(out.FID > 10*out.Real.FID && out.Real.FID > 0) || out.Noise == 0 {
 		t.Errorf("noise has FID %v, real images %v, as noise of %v", out.FID, out.Real.FID, out.Noise)
 	}
+	if out.TooNear != 0 || math.Abs(out.Chance-1.0/41) > 1e-15 { // the next of 41 is the nearest
+		t.Errorf("%v are too near, by chance %v", out.TooNear, out.Chance)
+	}
 	// The same in words.
 	r = infer(t, "eval", noiseDraws(t, 50, 784), "--data", folder, "--classifier", "digits")
+	if line := strings.Fields(lineOf(r.out, "too near")); len(line) < 9 || line[2] != "0" || line[3] != "0.024" || !strings.Contains(r.out, "as near as the nearest real image, or nearer; by chance") {
+		t.Errorf("copies are not told with what chance gives: %q", line)
+	}
 	for _, word := range []string{"40 of 50 draws", "120 training images", "times the floor", "FID", "KID", "precision", "recall", "confidence"} {
 		if !strings.Contains(r.out, word) {
 			t.Errorf("%q is not said: %s", word, r.out)
 		}
 	}
+}
+
+// lineOf is the line of a text that has some words.
+func lineOf(text, words string) string {
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, words) {
+			return line
+		}
+	}
+	return ""
 }
 
 // arrayOf writes an npy file of n images of zeros and ones, or of what change makes of them.
