@@ -48,7 +48,8 @@ type Report struct {
 	Figures
 	Real Figures `json:"real"` // of the held-out images
 	// NoiseSigma is the standard deviation of the noise that, put on the held-out images, gives them the FID of the draws: a
-	// figure that depends little on the classifier. It is 0 where the draws are as near as real images.
+	// figure that depends little on the classifier. It is 0 where the draws are as near as real images, and at most [MostNoise],
+	// which stands for that and more.
 	NoiseSigma float64 `json:"noise_sigma"`
 	// Variation is the total variation between the classes of the draws and of all held-out images, Chance its mean for as many fair draws.
 	Variation float64 `json:"variation"`
@@ -61,6 +62,9 @@ type Report struct {
 	TooNearChance float64  `json:"too_near_by_chance"`
 	Classes       []string `json:"classes,omitempty"`
 }
+
+// MostNoise is the largest standard deviation of noise that draws are compared with: with as much, images are black and white noise.
+const MostNoise = 1.0
 
 // LeastImages is the least number of draws and of held-out images that can be judged.
 const LeastImages = 20
@@ -117,8 +121,10 @@ func Evaluate(ctx context.Context, c *Classifier, draws, training, heldOut []flo
 	if r.Real.Nearest == 0 {
 		return nil, errors.New("quality: at least half of the held-out images are training images too, so that nothing says how far real images are: hold out others")
 	}
-	if r.NoiseSigma, err = noiseSigma(ctx, c, heldOut[:count*c.dim], reference.moments, r.FID, workers); err != nil {
-		return nil, err
+	if r.FID > r.Real.FID {
+		if r.NoiseSigma, err = noiseSigma(ctx, c, heldOut[:count*c.dim], reference.moments, r.FID, workers); err != nil {
+			return nil, err
+		}
 	}
 	shares := histogram(all)
 	for k, share := range histogram(mine.result) {
@@ -208,7 +214,7 @@ func median(values []float64) float64 {
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
-// noiseSigma finds the noise by halving, up to a standard deviation of 1.
+// noiseSigma finds the noise by halving, up to MostNoise.
 func noiseSigma(ctx context.Context, c *Classifier, images []float32, reference *moments, target float64, workers int) (float64, error) {
 	stream := random.New(0, random.Probe).Sub(1)
 	noise := lanes.New(len(images), 1)
@@ -225,7 +231,10 @@ func noiseSigma(ctx context.Context, c *Classifier, images []float32, reference 
 		}
 		return frechet(j.moments, reference)
 	}
-	low, high := 0.0, 1.0
+	low, high := 0.0, MostNoise
+	if d, err := distance(high); err != nil || d < target {
+		return high, err
+	}
 	for range 14 {
 		middle := float64((low + high) / 2)
 		if low == 0 {

@@ -249,3 +249,59 @@ func TestTheChanceOfBeingTooNear(t *testing.T) {
 		t.Errorf("three copies of four: a share of %v is too near, by chance %v", share, chance)
 	}
 }
+
+// strokes are images of 28 x 28 with a bar at a place and of a slope by their number.
+func strokes(r *rand.Rand, count int) []float32 {
+	var pixels []float32
+	for range count {
+		at, slope := 8+12*r.Float64(), r.Float64()-0.5
+		for y := range 28 {
+			for x := range 28 {
+				pixels = append(pixels, float32(max(0, 1.5-math.Abs(float64(x)-at-slope*float64(y-14)))/1.5))
+			}
+		}
+	}
+	return pixels
+}
+
+func TestRealDrawsAreAsReal(t *testing.T) {
+	c, err := Open("digits")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(19, 20))
+	training, heldOut := strokes(r, 60), strokes(r, 30)
+	report, err := Evaluate(context.Background(), c, heldOut, training, heldOut, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.FID != report.Real.FID || report.KID != report.Real.KID || report.NearestRatio != 1 || report.NoiseSigma != 0 || report.TooNear != 1.0/30 || report.Variation != 0 {
+		t.Errorf("held-out images are not as real as themselves: %+v", report)
+	}
+	for k, share := range report.Histogram {
+		if count := math.Round(30 * share); share != count/30 {
+			t.Errorf("class %d: a share of %v is no number of 30 images", k, share)
+		}
+	}
+}
+
+// Images that no noise makes as bad get no number that says otherwise.
+func TestDrawsWorseThanAllNoise(t *testing.T) {
+	c, err := Open("digits")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(21, 22))
+	training, heldOut := strokes(r, 60), strokes(r, 30)
+	white := make([]float32, 30*784)
+	for i := range white {
+		white[i] = 1
+	}
+	report, err := Evaluate(context.Background(), c, white, training, heldOut, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.NoiseSigma != MostNoise {
+		t.Errorf("white images have FID %v, as noise of %v", report.FID, report.NoiseSigma)
+	}
+}

@@ -304,7 +304,11 @@ func (e *evaluated) write(w io.Writer, path string) {
 	row := func(name, mine, real, note string) { fmt.Fprintf(t, "%s\t%s\t%s\t  %s\n", name, mine, real, note) }
 	number := func(v float64) string { return fmt.Sprintf("%.4g", v) }
 	row("", "draws", "real", "")
-	row("FID", number(r.FID), number(r.Real.FID), fmt.Sprintf("%.1f times the floor; as real images with noise of %.3f", r.FID/r.Real.FID, r.NoiseSigma))
+	noise := fmt.Sprintf("%.3f", r.NoiseSigma)
+	if r.NoiseSigma == quality.MostNoise {
+		noise = fmt.Sprintf("%g or more", quality.MostNoise)
+	}
+	row("FID", number(r.FID), number(r.Real.FID), fmt.Sprintf("%.1f times the floor; as real images with noise of %s", r.FID/r.Real.FID, noise))
 	row("KID", fmt.Sprintf("%.4g ± %.1g", r.KID, r.KIDError), fmt.Sprintf("%.4g ± %.1g", r.Real.KID, r.Real.KIDError), "0 for images of one law")
 	row("precision", number(r.Precision), number(r.Real.Precision), "share of these that lie among training images")
 	row("recall", number(r.Recall), number(r.Real.Recall), "share of training images that lie among these")

@@ -123,6 +123,15 @@ func lineOf(text, words string) string {
 	return ""
 }
 
+// What no noise makes as bad is told as such.
+func TestFiguresOfTheWorstDraws(t *testing.T) {
+	white := arrayOf(t, 30, 28, 28, func(int, int, float64) float64 { return 1 })
+	r := infer(t, "eval", white, "--data", realSet(t), "--classifier", "digits")
+	if r.code != 0 || !strings.Contains(lineOf(r.out, "FID"), "as real images with noise of 1 or more") {
+		t.Errorf("exit %d: %s%s", r.code, r.out, r.err)
+	}
+}
+
 // arrayOf writes an npy file of n images of zeros and ones, or of what change makes of them.
 func arrayOf(t *testing.T, n, height, width int, change func(image, pixel int, v float64) float64) string {
 	t.Helper()
