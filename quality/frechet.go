@@ -15,12 +15,25 @@ type moments struct {
 	covariance *mat.SymDense
 }
 
+// checkFeatures refuses what is not two vectors or more, of numbers that no power that is taken of them overflows.
+func checkFeatures(features []float64, length int) error {
+	if length < 1 || len(features)%length != 0 || len(features)/length < 2 {
+		return fmt.Errorf("quality: %d numbers as vectors of %d features each: give the whole vectors of at least 2 images", len(features), length)
+	}
+	for i, v := range features {
+		if !(math.Abs(v) <= math.MaxFloat32) {
+			return fmt.Errorf("quality: feature %d of image %d is %v: give numbers of the range of float32", i%length, i/length, v)
+		}
+	}
+	return nil
+}
+
 // momentsOf are the moments of count vectors of some length; the covariance divides by count - 1.
 func momentsOf(features []float64, length int) (*moments, error) {
-	count := len(features) / length
-	if count < 2 {
-		return nil, fmt.Errorf("quality: moments of %d images: give at least 2", count)
+	if err := checkFeatures(features, length); err != nil {
+		return nil, err
 	}
+	count := len(features) / length
 	x := mat.NewDense(count, length, features)
 	m := &moments{count: count, mean: make([]float64, length), covariance: mat.NewSymDense(length, nil)}
 	for j := range length {
@@ -85,9 +98,9 @@ func squareRoot(c *mat.SymDense) (*mat.Dense, error) {
 	return &root, nil
 }
 
-// FID is the squared Fréchet distance between the normal laws with the moments of two sets of features, vectors of the given length.
-// It is finite for 2 images or more; its expectation falls with their number, so that figures for different numbers cannot be compared, and it
-// is above 0 for two sets of one law: compare it with the distance of real images, as many.
+// FID is the squared Fréchet distance between the normal laws with the moments of two sets of features, vectors of the given length of
+// numbers of the range of float32. It is finite for 2 images or more; its expectation falls with their number, so that figures for
+// different numbers cannot be compared, and it is above 0 for two sets of one law: compare it with the distance of real images, as many.
 func FID(a, b []float64, length int) (float64, error) {
 	first, err := momentsOf(a, length)
 	if err != nil {

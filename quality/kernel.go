@@ -1,7 +1,6 @@
 package quality
 
 import (
-	"fmt"
 	"math"
 
 	"gonum.org/v1/gonum/mat"
@@ -18,10 +17,12 @@ const kidSubsets, mostKIDSubset = 10, 500
 // Its standard error comes from the spread over the subsets of the smaller set, whose means have no image in common; it is NaN if
 // there is one only. For two sets of one law the distance is 0 in the mean, whatever their size, and may be negative.
 func KID(a, b []float64, length int) (distance, standardError float64, err error) {
-	m, n := len(a)/length, len(b)/length
-	if m < 2 || n < 2 {
-		return 0, 0, fmt.Errorf("quality: kernel distance of %d and %d images: give at least 2 of each", m, n)
+	for _, features := range [][]float64{a, b} {
+		if err := checkFeatures(features, length); err != nil {
+			return 0, 0, err
+		}
 	}
+	m, n := len(a)/length, len(b)/length
 	size := min(mostKIDSubset, max(2, min(m, n)/kidSubsets))
 	means := make([]float64, min(m, n)/size)
 	pairs := max(m, n) / size

@@ -275,8 +275,8 @@ type Denoiser func(ctx context.Context, dst, x *lanes.Block, sigma float64) erro
 // each. The noise is the same for every score.
 func Denoising(ctx context.Context, score Denoiser, sigmas []float64, training, heldOut []float32, dim int) ([]Level, error) {
 	count := min(len(training), len(heldOut), 1000*dim) / max(dim, 1)
-	if count < 2 {
-		return nil, fmt.Errorf("quality: denoising error on %d images: give at least 2", count)
+	if dim < 1 || count < 2 {
+		return nil, fmt.Errorf("quality: denoising error on %d images of %d pixels: give at least 2, of at least 1", count, dim)
 	}
 	levels := make([]Level, len(sigmas))
 	for k, sigma := range sigmas {
@@ -316,5 +316,8 @@ func denoisingError(ctx context.Context, score Denoiser, sigma float64, images [
 		}
 	}
 	mean, sd := stat.MeanStdDev(errors, nil)
+	if sd-sd != 0 {
+		return 0, 0, fmt.Errorf("quality: denoising error at noise level %v: a score is not finite", sigma)
+	}
 	return mean, sd / math.Sqrt(float64(n)), nil
 }

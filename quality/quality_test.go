@@ -4,7 +4,10 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
+
+	"github.com/scorefield/infer/lanes"
 )
 
 // gaussians are n vectors with independent coordinates of the given means and standard deviations.
@@ -303,5 +306,62 @@ func TestDrawsWorseThanAllNoise(t *testing.T) {
 	}
 	if report.NoiseSigma != MostNoise {
 		t.Errorf("white images have FID %v, as noise of %v", report.FID, report.NoiseSigma)
+	}
+}
+
+func TestFeaturesThatAreNoVectorsAreRefused(t *testing.T) {
+	good := []float64{1, 2, 3, 4, 5, 6}
+	for _, c := range []struct {
+		features []float64
+		length   int
+		word     string
+	}{
+		{good, 0, "vectors of 0 features"}, {good, 4, "6 numbers as vectors of 4"}, {good[:2], 2, "at least 2 images"}, {nil, 2, "0 numbers"},
+		{[]float64{1, 2, 3, math.NaN()}, 2, "feature 1 of image 1 is NaN"}, {[]float64{1, 2, 1e200, 3}, 2, "feature 0 of image 1 is 1e+200"},
+	} {
+		_, fid := FID(c.features, c.features, c.length)
+		_, _, kid := KID(c.features, c.features, c.length)
+		for _, err := range []error{fid, kid} {
+			if err == nil || !strings.Contains(err.Error(), c.word) {
+				t.Errorf("error %v, want one with %q", err, c.word)
+			}
+		}
+	}
+	large := []float64{1e38, -1e38, 3e38, 2e38, 0, 1e38, 3e37, 0}
+	fid, err := FID(large, large[2:], 2)
+	kid, _, other := KID(large, large[2:], 2)
+	if err != nil || other != nil || fid-fid != 0 || kid-kid != 0 {
+		t.Errorf("large features: FID %v, %v; KID %v, %v", fid, err, kid, other)
+	}
+	if _, err := Denoising(context.Background(), normalScore(1), []float64{1}, make([]float32, 9), make([]float32, 9), -3); err == nil {
+		t.Error("images of -3 pixels")
+	}
+}
+
+func TestWhatOverflowsIsAnError(t *testing.T) {
+	digits, err := Open("digits")
+	if err != nil {
+		t.Fatal(err)
+	}
+	weights := map[string][]float32{}
+	for i, name := range digits.names {
+		for _, v := range digits.weights[i] {
+			weights[name] = append(weights[name], v*1e20)
+		}
+	}
+	large, err := newClassifier(digits.formula, weights, digits.info)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(23, 24))
+	if _, err := large.Classify(context.Background(), strokes(r, 2), 1); err == nil || !strings.Contains(err.Error(), "weights are too large") {
+		t.Errorf("features that are not finite: %v", err)
+	}
+	nowhere := func(_ context.Context, dst, _ *lanes.Block, _ float64) error {
+		dst.Row(0)[0] = math.NaN()
+		return nil
+	}
+	if _, err := Denoising(context.Background(), nowhere, []float64{0.5}, strokes(r, 2), strokes(r, 2), 784); err == nil || !strings.Contains(err.Error(), "not finite") {
+		t.Errorf("a score that is no number: %v", err)
 	}
 }
