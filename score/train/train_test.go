@@ -247,6 +247,23 @@ func TestValidationStopsEarlyAndKeepsTheBest(t *testing.T) {
 	}
 }
 
+// An affine score is linear in its weights, so the averages of the weights show in it. They begin at weights of 0 and take what
+// min(m, (1+n)/(10+n)) says of the one before: 1/10, 2/11, and then m.
+func TestTheAverageOfTheWeightsWarmsUp(t *testing.T) {
+	c := small(normals(100, [2]float64{1, -1}, [2]float64{1, 0.5}, 0.3))
+	c.Network = affine
+	want, x := 0.0, []float64{0.7, -0.4}
+	for i, kept := range []float64{0.1, 2.0 / 11, 0.2, 0.2} {
+		c.Steps, c.EMA = i+1, 0
+		last := at(t, learn(t, c).Model.At(0.3), x)[0][1]
+		want = kept*want + (1-kept)*last
+		c.EMA = 0.2
+		if got := at(t, learn(t, c).Model.At(0.3), x)[0][1]; math.Abs(got-want) > 1e-5*math.Abs(want) || last == 0 {
+			t.Errorf("after %d steps the score is %v, and %v with averaged weights, want %v", i+1, last, got, want)
+		}
+	}
+}
+
 func TestLearningRatesAreAFunctionOfTheStep(t *testing.T) {
 	r := train.Rate{Peak: 1, WarmUp: 4, Decay: train.Linear, From: 0.5, Floor: 0.2}
 	for step, want := range map[int]float64{0: 0.2, 3: 0.8, 4: 1, 9: 1, 10: 1, 15: 0.6, 19: 0.28} {
