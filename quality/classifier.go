@@ -123,17 +123,13 @@ func (c *Classifier) content() (store.Safetensors, error) {
 	return s, nil
 }
 
+// sum works out the checksum that the classifier's file has.
 func (c *Classifier) sum() error {
 	content, err := c.content()
 	if err != nil {
 		return err
 	}
-	var file bytes.Buffer
-	if err := store.EncodeSafetensors(&file, content); err != nil {
-		return err
-	}
-	back, err := store.DecodeSafetensors(bytes.NewReader(file.Bytes()), int64(file.Len()))
-	c.sha256 = back.SHA256
+	c.sha256, err = content.Sum()
 	return err
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
@@ -30,6 +31,16 @@ func (s Safetensors) encode(w io.Writer) error {
 		return err
 	}
 	return buffered.Flush()
+}
+
+// Sum is the checksum that the file of this content has, [Safetensors.SHA256] of what is read back.
+func (s Safetensors) Sum() (string, error) {
+	var file bytes.Buffer
+	if err := EncodeSafetensors(&file, s); err != nil {
+		return "", err
+	}
+	back, err := DecodeSafetensors(bytes.NewReader(file.Bytes()), int64(file.Len()))
+	return back.SHA256, err
 }
 
 // EncodeSafetensors writes a safetensors file with its checksum. The same content gives the same bytes, in
