@@ -1,9 +1,6 @@
 package quality
 
-import (
-	_ "embed"
-	"slices"
-)
+import _ "embed"
 
 // The classifiers are those that come with this module, for MNIST and Fashion-MNIST.
 var (
@@ -15,8 +12,8 @@ var (
 
 var shipped = []struct {
 	name string
-	file *[]byte
-}{{"digits", &digits}, {"fashion", &fashion}}
+	file []byte
+}{{"digits", digits}, {"fashion", fashion}}
 
 // Shipped are the names of the classifiers that come with this module.
 func Shipped() []string {
@@ -31,7 +28,7 @@ func Shipped() []string {
 func Open(name string) (*Classifier, error) {
 	for _, s := range shipped {
 		if s.name == name {
-			return DecodeClassifier(slices.Clone(*s.file))
+			return DecodeClassifier(s.file)
 		}
 	}
 	return LoadClassifier(name)
