@@ -17,6 +17,7 @@ import (
 	"github.com/scorefield/infer/autodiff"
 	"github.com/scorefield/infer/draws"
 	"github.com/scorefield/infer/internal/dataset"
+	"github.com/scorefield/infer/internal/spelling"
 	"github.com/scorefield/infer/lanes"
 	"github.com/scorefield/infer/quality"
 	"github.com/scorefield/infer/score"
@@ -112,14 +113,14 @@ func (e *evaluation) run(ctx context.Context, s *streams, path string) error {
 	}
 	out := evaluated{Schema: 1, Draws: len(pixels) / dim, Classifier: ruler.Info()}
 	if n := len(pixels) / dim; n < quality.LeastImages {
-		return usage("%s has %d images: figures of fewer than %d say nothing, draw more with --particles", path, n, quality.LeastImages)
+		return usage("%s has %s: figures of fewer than %d say nothing, draw more with --particles", path, spelling.Counted(n, "image"), quality.LeastImages)
 	}
 	for _, part := range []struct {
 		name   string
 		images *dataset.Images
 	}{{"training", training}, {"test", heldOut}} {
 		if n := part.images.Count; n < quality.LeastImages {
-			return data(fmt.Errorf("%s has %d %s %s: figures of fewer than %d say nothing", e.folder, n, part.name, plural(n, "image"), quality.LeastImages))
+			return data(fmt.Errorf("%s has %s: figures of fewer than %d say nothing", e.folder, spelling.Counted(n, part.name+" image"), quality.LeastImages))
 		}
 	}
 	if heldOut.Height != training.Height || heldOut.Width != training.Width {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/scorefield/infer/internal/spelling"
 	"github.com/scorefield/infer/mcmc"
 	"github.com/scorefield/infer/models"
 	"github.com/scorefield/infer/score"
@@ -113,7 +114,7 @@ func chooseLearned(set *settings, m *score.Model, changed func(name string) bool
 	switch {
 	case set.Sampler == samplerHeun:
 		if set.Steps < 1 || set.Steps > mostHeunSteps {
-			return usage("--steps %d: heun takes 1 to %s, a noise level each; 18 is usual", set.Steps, grouped(mostHeunSteps))
+			return usage("--steps %d: heun takes 1 to %s, a noise level each; 18 is usual", set.Steps, spelling.Grouped(mostHeunSteps))
 		}
 		if set.Steps == 1 && set.KeepNoise {
 			return usage("--steps 1 with --keep-noise: the one step is the denoising that is left out; take 2 steps, or leave --keep-noise out")

@@ -14,6 +14,7 @@ import (
 	"github.com/scorefield/infer/draws"
 	"github.com/scorefield/infer/internal/dataset"
 	"github.com/scorefield/infer/internal/figure"
+	"github.com/scorefield/infer/internal/spelling"
 	"github.com/scorefield/infer/internal/store"
 	"github.com/scorefield/infer/lanes"
 	"github.com/scorefield/infer/random"
@@ -167,7 +168,7 @@ func (p *picture) drawLevels(s *streams, format string) error {
 	if err := store.WriteFile(p.output, func(w io.Writer) error { return figure.Levels(w, format, spec) }); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(s.out, "%d %s under noise of %d levels from %s to %s\nwrote %s\n", count, plural(count, "image"), tutorialLevels, short(spec.Levels[0]), short(spec.Levels[tutorialLevels-1]), p.output)
+	_, err = fmt.Fprintf(s.out, "%s under noise of %d levels from %s to %s\nwrote %s\n", spelling.Counted(count, "image"), tutorialLevels, short(spec.Levels[0]), short(spec.Levels[tutorialLevels-1]), p.output)
 	return err
 }
 

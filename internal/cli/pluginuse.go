@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scorefield/infer/internal/spelling"
 	"github.com/scorefield/infer/mcmc"
 	"github.com/scorefield/infer/plugins"
 	"github.com/scorefield/infer/plugins/installed"
@@ -430,7 +431,7 @@ func (h *hosted) choose(set *settings, changed func(name string) bool) error {
 			set.Steps = defaultHeunSteps
 		}
 		if set.Steps < 1 || set.Steps > mostHeunSteps {
-			return usage("--steps %d: heun takes 1 to %s, a noise level each; 18 is usual", set.Steps, grouped(mostHeunSteps))
+			return usage("--steps %d: heun takes 1 to %s, a noise level each; 18 is usual", set.Steps, spelling.Grouped(mostHeunSteps))
 		}
 		set.Levels = int(set.Steps)
 		return nil
@@ -502,10 +503,9 @@ func (g goal) usage(wall time.Duration) *pluginReport {
 
 // words are the report's line.
 func (r *pluginReport) words() string {
-	text := fmt.Sprintf("%s %s, %s by %s: %s", r.Name, r.Version, grouped(r.Calls), map[string]string{"shm": "shared memory", "frames": "frames", "grpc": "gRPC"}[r.Transport], strings.TrimPrefix(r.line, "plugin "))
-	text = strings.Replace(text, " by ", " "+plural(int(min(r.Calls, 2)), "call")+" by ", 1)
+	text := fmt.Sprintf("%s %s, %s by %s: %s", r.Name, r.Version, spelling.Counted(r.Calls, "call"), map[string]string{"shm": "shared memory", "frames": "frames", "grpc": "gRPC"}[r.Transport], strings.TrimPrefix(r.line, "plugin "))
 	if r.Restarts > 0 {
-		text += fmt.Sprintf("; it died and was started again %d %s", r.Restarts, plural(r.Restarts, "time"))
+		text += "; it died and was started again " + spelling.Counted(r.Restarts, "time")
 	}
 	return text
 }

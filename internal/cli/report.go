@@ -12,6 +12,7 @@ import (
 	"github.com/scorefield/infer/backends"
 	"github.com/scorefield/infer/draws"
 	"github.com/scorefield/infer/internal/figure"
+	"github.com/scorefield/infer/internal/spelling"
 	"github.com/scorefield/infer/mcmc"
 	"github.com/scorefield/infer/mcmc/diagnose"
 )
@@ -282,7 +283,7 @@ func (r *report) print(s *streams, t draws.Table, e effort) error {
 	step, name := number(set.Step), "step size"
 	switch {
 	case r.Tuning != nil:
-		step = fmt.Sprintf("%.4g, set on %d pilots over %d steps (%s evaluations beside the run's)", set.Step, r.Tuning.Pilots, r.Tuning.Transitions, grouped(r.Tuning.Evaluations))
+		step = fmt.Sprintf("%.4g, set on %d pilots over %d steps (%s evaluations beside the run's)", set.Step, r.Tuning.Pilots, r.Tuning.Transitions, spelling.Grouped(r.Tuning.Evaluations))
 	case set.Sampler == samplerLangevin:
 		step += ", unadjusted: nothing is rejected, so the step size biases the draws"
 	case set.Sampler == samplerAnnealed:
@@ -313,10 +314,10 @@ func (r *report) print(s *streams, t draws.Table, e effort) error {
 		{"overflow", "moves overflowed and were rejected"},
 	} {
 		if n := r.Rejected[c.key]; n > 0 {
-			line("rejected", "%s %s", grouped(n), c.words)
+			line("rejected", "%s %s", spelling.Grouped(n), c.words)
 		}
 	}
-	line("speed", "%s score evaluations, %.3g a second (%s, %d %s), %.3g s in all", grouped(r.Evaluations), r.Rate, r.Backend, r.Workers, plural(r.Workers, "worker"), r.Seconds)
+	line("speed", "%s, %.3g a second (%s, %s), %.3g s in all", spelling.Counted(r.Evaluations, "score evaluation"), r.Rate, r.Backend, spelling.Counted(r.Workers, "worker"), r.Seconds)
 	if r.Plugin != nil {
 		line("plug-in", "%s", r.Plugin.words())
 	}
@@ -388,24 +389,4 @@ func printer(b *bytes.Buffer) func(name, format string, args ...any) {
 	return func(name, format string, args ...any) {
 		fmt.Fprintf(b, "%-12s%s\n", name, fmt.Sprintf(format, args...))
 	}
-}
-
-func plural(n int, thing string) string {
-	if n == 1 {
-		return thing
-	}
-	return thing + "s"
-}
-
-// grouped prints a count with commas.
-func grouped(n uint64) string {
-	digits := fmt.Sprint(n)
-	var b strings.Builder
-	for i, d := range digits {
-		if i > 0 && (len(digits)-i)%3 == 0 {
-			b.WriteByte(',')
-		}
-		b.WriteRune(d)
-	}
-	return b.String()
 }

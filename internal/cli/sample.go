@@ -22,6 +22,7 @@ import (
 	"github.com/scorefield/infer/density"
 	"github.com/scorefield/infer/draws"
 	"github.com/scorefield/infer/internal/figure"
+	"github.com/scorefield/infer/internal/spelling"
 	"github.com/scorefield/infer/internal/store"
 	"github.com/scorefield/infer/mcmc"
 )
@@ -459,17 +460,17 @@ func title(set settings) string {
 	case set.Model != "":
 		name = filepath.Base(set.Model)
 	}
-	steps := grouped(set.Steps) + " " + plural(int(min(set.Steps, 2)), "step")
+	steps := spelling.Counted(set.Steps, "step")
 	if set.Sampler == samplerAnnealed {
-		steps = fmt.Sprintf("%d %s of %s %s", set.Levels, plural(set.Levels, "level"), grouped(set.Steps), plural(int(set.Steps), "step"))
+		steps = spelling.Counted(set.Levels, "level") + " of " + steps
 	}
 	what := "particle"
 	if set.isImages() {
 		what = "image"
 	}
-	return fmt.Sprintf("%s, %s, %s %s after %s, seed %d", name,
+	return fmt.Sprintf("%s, %s, %s after %s, seed %d", name,
 		map[string]string{samplerMALA: "MALA", samplerLangevin: "Langevin", samplerAnnealed: "annealed Langevin", samplerHeun: "Heun's method"}[set.Sampler],
-		grouped(uint64(set.Particles)), plural(set.Particles, what), steps, set.Seed)
+		spelling.Counted(set.Particles, what), steps, set.Seed)
 }
 
 // writable finds out whether a file can be made, without touching what stands there.

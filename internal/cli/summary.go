@@ -11,6 +11,7 @@ import (
 	"github.com/scorefield/infer/density"
 	"github.com/scorefield/infer/draws"
 	"github.com/scorefield/infer/internal/figure"
+	"github.com/scorefield/infer/internal/spelling"
 )
 
 // readDraws reads a file of draws, and the settings it was made with where it holds them.
@@ -82,7 +83,7 @@ func summaryCommand(s *streams) *cobra.Command {
 				return printJSON(s.out, out)
 			}
 			var b bytes.Buffer
-			fmt.Fprintf(&b, "%s: %d draws of dimension %d\n", args[0], out.Draws, out.Dim)
+			fmt.Fprintf(&b, "%s: %s of dimension %d\n", args[0], spelling.Counted(out.Draws, "draw"), out.Dim)
 			if set != nil {
 				fmt.Fprintf(&b, "%s\n", title(*set))
 			}

@@ -19,6 +19,7 @@ import (
 	"github.com/scorefield/infer/autodiff"
 	"github.com/scorefield/infer/internal/dataset"
 	"github.com/scorefield/infer/internal/figure"
+	"github.com/scorefield/infer/internal/spelling"
 	"github.com/scorefield/infer/internal/store"
 	"github.com/scorefield/infer/score"
 	"github.com/scorefield/infer/score/network"
@@ -43,7 +44,7 @@ type training struct {
 	own             bool       // flags have chosen the network
 	changed         func(flag string) bool
 	conv            string // how convolutions are computed
-	images          string // what the data are, in words, where they are images
+	images          string // what the images are of, in words, where the data are images
 }
 
 func trainCommand(s *streams) *cobra.Command {
@@ -306,7 +307,7 @@ func (t *training) run(ctx context.Context, s *streams) error {
 	if t.images != "" && bar != nil {
 		t.config.Progress = func(now train.Progress) {
 			batch := uint64(t.config.Batch)
-			bar.update(batch*uint64(now.Step), batch*uint64(now.Steps), "images/s", fmt.Sprintf(" step %s, loss %.4g", grouped(uint64(now.Step)), now.Loss))
+			bar.update(batch*uint64(now.Step), batch*uint64(now.Steps), "images/s", fmt.Sprintf(" step %s, loss %.4g", spelling.Grouped(now.Step), now.Loss))
 		}
 	}
 	began := time.Now()
@@ -447,15 +448,15 @@ func (t *training) report(s *streams, r *train.Result, seconds float64) error {
 	if r.Model.IsConditional() {
 		levels = fmt.Sprintf("noise levels %s to %s", short(info.Low), short(info.High))
 	}
-	line("model", "%s parameters, %d coordinates, %s", grouped(uint64(r.Parameters)), r.Model.Dim(), levels)
+	line("model", "%s, %s, %s", spelling.Counted(r.Parameters, "parameter"), spelling.Counted(r.Model.Dim(), "coordinate"), levels)
 	if t.images != "" {
-		line("data", "%s %s of %s", grouped(uint64(info.Rows)), t.images, t.data)
+		line("data", "%s of %s of %s", spelling.Counted(info.Rows, "image"), t.images, t.data)
 	} else {
-		line("data", "%s draws of %s", grouped(uint64(info.Rows)), t.config.About)
+		line("data", "%s of %s", spelling.Counted(info.Rows, "draw"), t.config.About)
 	}
-	line("loss", "%.4g after %s steps", last.Loss, grouped(uint64(r.Steps)))
+	line("loss", "%.4g after %s", last.Loss, spelling.Counted(r.Steps, "step"))
 	if r.Validation == r.Validation {
-		line("validation", "%.4g, least at step %s, whose weights the model has", r.Validation, grouped(uint64(r.Best)))
+		line("validation", "%.4g, least at step %s, whose weights the model has", r.Validation, spelling.Grouped(r.Best))
 	}
 	if steps := float64(max(1, r.Steps-r.Resumed)); t.images != "" {
 		line("speed", "%.3g s, %.3g images/s", seconds, steps*float64(t.config.Batch)/seconds)

@@ -5,10 +5,10 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/scorefield/infer/backends"
 	"github.com/scorefield/infer/internal/dataset"
+	"github.com/scorefield/infer/internal/spelling"
 	"github.com/scorefield/infer/score"
 	"github.com/scorefield/infer/score/network"
 	"github.com/scorefield/infer/score/train"
@@ -41,10 +41,7 @@ func (t *training) readImages(say func(string)) error {
 			return data(fmt.Errorf("%s: %w", t.data, err))
 		}
 	}
-	t.images = fmt.Sprintf("images of %d x %d pixels", d.Height, d.Width)
-	if d.Count == 1 {
-		t.images = strings.Replace(t.images, "images", "image", 1)
-	}
+	t.images = fmt.Sprintf("%d x %d pixels", d.Height, d.Width)
 	if n := len(t.config.Classes); n > 0 {
 		t.images += fmt.Sprintf(" in %d classes", n)
 	}
@@ -63,7 +60,7 @@ func (t *training) check(d *dataset.Images) error {
 			t.data, d.Height, d.Width, t.recipe, want[0], want[1]))
 	}
 	if n := t.rows(d.Count); n < t.config.Batch {
-		return data(fmt.Errorf("%s has %d %s to learn from, and a step of recipe %s takes %d: leave the recipe out for one that takes fewer", t.data, n, plural(n, "image"), t.recipe, t.config.Batch))
+		return data(fmt.Errorf("%s has %s to learn from, and a step of recipe %s takes %d: leave the recipe out for one that takes fewer", t.data, spelling.Counted(n, "image"), t.recipe, t.config.Batch))
 	}
 	if t.config.Classes == nil {
 		return nil

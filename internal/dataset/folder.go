@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/scorefield/infer/internal/spelling"
 )
 
 // idxName is the name of a file of images of a part of a set: train-images-idx3-ubyte.gz, t10k-images.idx3-ubyte.
@@ -117,7 +119,7 @@ func (l *listing) nothing() error {
 	if said != "" {
 		said = " (" + said + ")"
 	}
-	return fmt.Errorf("%s has no images: %s, and %s, %s%s for example", l.path, wanted, counted(uint64(len(l.others)), "other file"), l.others[0], said)
+	return fmt.Errorf("%s has no images: %s, and %s, %s%s for example", l.path, wanted, spelling.Counted(len(l.others), "other file"), l.others[0], said)
 }
 
 // readIDX reads the IDX files of a part.
@@ -198,7 +200,7 @@ func (l *listing) readClasses() (*Images, error) {
 // add reads the PNG files of a folder.
 func (d *Images) add(l *listing) error {
 	if len(l.others) > 0 {
-		d.Notes = append(d.Notes, fmt.Sprintf("%s of %s left out: no .png, %s for example", counted(uint64(len(l.others)), "file"), l.path, l.others[0]))
+		d.Notes = append(d.Notes, fmt.Sprintf("%s of %s left out: no .png, %s for example", spelling.Counted(len(l.others), "file"), l.path, l.others[0]))
 	}
 	for _, name := range l.images {
 		path := filepath.Join(l.path, name)

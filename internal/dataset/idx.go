@@ -13,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/scorefield/infer/internal/spelling"
 )
 
 // The IDX format: two zeros, a type, the number of axes; the length of each axis as four bytes, the most significant first; then
@@ -42,7 +44,7 @@ const mostAxes = 4
 type labelsError struct{ count uint64 }
 
 func (e *labelsError) Error() string {
-	return fmt.Sprintf("it has labels, %s of them, and no images: give the file of the images", grouped(e.count))
+	return fmt.Sprintf("it has labels, %s of them, and no images: give the file of the images", spelling.Grouped(e.count))
 }
 
 // decodeIDX reads images.
@@ -92,7 +94,7 @@ type idx struct {
 
 // things is how many images or labels there are, in words, with their size.
 func (a *idx) things(what string) string {
-	text := counted(a.shape[0], what)
+	text := spelling.Counted(a.shape[0], what)
 	if len(a.shape) > 1 {
 		text += fmt.Sprintf(" of %d x %d pixels", a.shape[1], a.shape[2])
 	}
@@ -145,7 +147,7 @@ func readIDX(r io.ReaderAt, size int64, what string) (*idx, error) {
 	}
 	there, more, err := in.take(want)
 	if err != nil {
-		return nil, in.explain(err, fmt.Sprintf("after %s of the %s that the header declares", grouped(uint64(len(there))/each), a.things(what)))
+		return nil, in.explain(err, fmt.Sprintf("after %s of the %s that the header declares", spelling.Grouped(uint64(len(there))/each), a.things(what)))
 	}
 	if got := uint64(len(there)) + more; got != want {
 		least := ""
@@ -164,9 +166,9 @@ func readIDX(r io.ReaderAt, size int64, what string) (*idx, error) {
 			text = "1 " + what
 		}
 		if rest := got % each; rest != 0 {
-			text += fmt.Sprintf(" and %s", counted(rest, "byte"))
+			text += fmt.Sprintf(" and %s", spelling.Counted(rest, "byte"))
 		}
-		return nil, fmt.Errorf("the header declares %s, %s, and %s%s follow, %s: %s", a.things(what), bytesOf(over, want), least, counted(got, "byte"), text, advice)
+		return nil, fmt.Errorf("the header declares %s, %s, and %s%s follow, %s: %s", a.things(what), bytesOf(over, want), least, spelling.Counted(got, "byte"), text, advice)
 	}
 	a.data = there
 	return a, nil
@@ -176,7 +178,7 @@ func bytesOf(over, n uint64) string {
 	if over != 0 {
 		return "more than 2^64 bytes"
 	}
-	return counted(n, "byte")
+	return spelling.Counted(n, "byte")
 }
 
 // checkAxes wants one axis of labels, and three of images, or a fourth of length 1, which it drops.
@@ -324,7 +326,7 @@ func readLabels(path string, count int) ([]int, error) {
 		}
 		if len(labels) != count {
 			return nil, fmt.Errorf("%s has %s, and %s has %s: each image has one label; they are of different sets, or one was cut",
-				path, counted(uint64(count), "image"), name, counted(uint64(len(labels)), "label"))
+				path, spelling.Counted(count, "image"), name, spelling.Counted(len(labels), "label"))
 		}
 		return labels, nil
 	}

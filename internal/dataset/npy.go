@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/scorefield/infer/draws"
+	"github.com/scorefield/infer/internal/spelling"
 )
 
 // array is what the header of an npy file says.
@@ -133,7 +134,7 @@ func decodeNPZ(r io.ReaderAt, size int64, chosen, split string) (*Images, error)
 		return nil, fmt.Errorf("%s: %w", labels, err)
 	}
 	if len(d.Labels) != d.Count {
-		return nil, fmt.Errorf("%s has %s, and %s has %s: each image has one label", chosen, counted(uint64(d.Count), "image"), labels, counted(uint64(len(d.Labels)), "label"))
+		return nil, fmt.Errorf("%s has %s, and %s has %s: each image has one label", chosen, spelling.Counted(d.Count, "image"), labels, spelling.Counted(len(d.Labels), "label"))
 	}
 	return d, nil
 }

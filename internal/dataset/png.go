@@ -8,6 +8,8 @@ import (
 	"image/color"
 	"image/png"
 	"io"
+
+	"github.com/scorefield/infer/internal/spelling"
 )
 
 // picture is a gray image.
@@ -35,7 +37,7 @@ func decodePNG(r io.ReadSeeker, size int64, height, width int) (picture, error) 
 	}
 	// The decoder takes memory for all pixels, one bit of data each at least, before it sees them.
 	if least := int64(p.height) * int64((p.width+7)/8); least > mostDeflated*size {
-		return p, fmt.Errorf("the header declares %d x %d pixels, and the file has %s: more than a compression could hide", p.height, p.width, counted(uint64(size), "byte"))
+		return p, fmt.Errorf("the header declares %d x %d pixels, and the file has %s: more than a compression could hide", p.height, p.width, spelling.Counted(size, "byte"))
 	}
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
 		return p, err

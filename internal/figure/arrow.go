@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"strconv"
+
+	"github.com/scorefield/infer/internal/spelling"
 )
 
 // grid is regular places of the plane, the middles of nx by ny cells of the windows, row by row from the lowest y.
@@ -93,7 +95,7 @@ func (a arrowScale) note(panels []panel) string {
 		}
 	}
 	if beyond > 0 {
-		text += " (" + grouped(beyond) + " cut to it)"
+		text += " (" + spelling.Grouped(beyond) + " cut to it)"
 	}
 	return text
 }

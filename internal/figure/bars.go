@@ -2,6 +2,8 @@ package figure
 
 import (
 	"math"
+
+	"github.com/scorefield/infer/internal/spelling"
 )
 
 // mostBars is the number of bars of a histogram in a terminal.
@@ -50,7 +52,7 @@ func barPicture(c *cloud, columns, rows int, screen Screen) []string {
 		}
 		picture[line] = row.line()
 	}
-	y := [2]string{"0", grouped(highest)}
+	y := [2]string{"0", spelling.Grouped(highest)}
 	text := framed(picture, width*len(counts), [2]string{xLow, xHigh}, y, c.names[0], "draws", screen)
-	return append(text, c.caption(columns, counted(len(counts), "bin"))...)
+	return append(text, c.caption(columns, spelling.Counted(len(counts), "bin"))...)
 }

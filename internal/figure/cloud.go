@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/scorefield/infer/internal/spelling"
 	"github.com/scorefield/infer/lanes"
 )
 
@@ -91,10 +92,10 @@ func (c *cloud) inside(i int) bool {
 func (c *cloud) notes() []string {
 	var notes []string
 	if c.outside > 0 {
-		notes = append(notes, grouped(c.outside)+" outside the axes")
+		notes = append(notes, spelling.Grouped(c.outside)+" outside the axes")
 	}
 	if c.broken > 0 {
-		notes = append(notes, grouped(c.broken)+" not finite")
+		notes = append(notes, spelling.Grouped(c.broken)+" not finite")
 	}
 	return notes
 }
@@ -128,13 +129,5 @@ func cut(s string, length int) string {
 	return string(runes[:max(length-2, 0)]) + ".."
 }
 
-// counted is a number of things in words: 1 draw, 10,000 draws.
-func counted(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return grouped(n) + " " + thing + "s"
-}
-
 // ofAll is a part of a number of things: 3 of 625.
-func ofAll(n, all int) string { return grouped(n) + " of " + grouped(all) }
+func ofAll(n, all int) string { return spelling.Grouped(n) + " of " + spelling.Grouped(all) }

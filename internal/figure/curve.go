@@ -5,6 +5,8 @@ import (
 	"image/color"
 	"io"
 	"math"
+
+	"github.com/scorefield/infer/internal/spelling"
 )
 
 // CurveSpec says what a figure of curves shows.
@@ -73,7 +75,7 @@ func curves(spec CurveSpec) (*sheet, error) {
 	for i, one := range spec.Series {
 		if len(one.X) != len(one.Y) {
 			return nil, fmt.Errorf("series %d, %q, has %s of x and %s of y: it needs as many of both",
-				i, one.Name, counted(len(one.X), "value"), counted(len(one.Y), "value"))
+				i, one.Name, spelling.Counted(len(one.X), "value"), spelling.Counted(len(one.Y), "value"))
 		}
 		traces[i] = newTrace(one, spec.LogX, spec.LogY)
 		traces[i].hue = curveHues[i%len(curveHues)]

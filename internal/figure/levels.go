@@ -7,6 +7,8 @@ import (
 	"image/color"
 	stddraw "image/draw"
 	"io"
+
+	"github.com/scorefield/infer/internal/spelling"
 )
 
 // LevelsSpec says what a figure of images at noise levels shows.
@@ -29,7 +31,7 @@ func Levels(w io.Writer, format string, spec LevelsSpec) error {
 		return err
 	}
 	if len(spec.Levels) == 0 || len(spec.Levels) != len(spec.Rows) {
-		return fmt.Errorf("%s of images for %s: there has to be one each", counted(len(spec.Rows), "row"), counted(len(spec.Levels), "noise level"))
+		return fmt.Errorf("%s of images for %s: there has to be one each", spelling.Counted(len(spec.Rows), "row"), spelling.Counted(len(spec.Levels), "noise level"))
 	}
 	if len(spec.Levels) > mostLevels {
 		return fmt.Errorf("%d noise levels: a figure shows at most %d", len(spec.Levels), mostLevels)

@@ -5,6 +5,8 @@ import (
 	"io"
 	"math"
 	"strings"
+
+	"github.com/scorefield/infer/internal/spelling"
 )
 
 // mostCells is the width of an image in a terminal, in characters, beyond which it is shown smaller.
@@ -66,9 +68,9 @@ func (s Sheet) WriteTerminal(w io.Writer, screen Screen) error {
 		}
 	}
 	if shown < all {
-		fmt.Fprintf(&text, "%s of %s\n", grouped(shown), counted(all, "image"))
+		fmt.Fprintf(&text, "%s of %s\n", spelling.Grouped(shown), spelling.Counted(all, "image"))
 	} else {
-		fmt.Fprintln(&text, counted(all, "image"))
+		fmt.Fprintln(&text, spelling.Counted(all, "image"))
 	}
 	_, err := io.WriteString(w, text.String())
 	return err

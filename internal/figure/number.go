@@ -6,19 +6,6 @@ import (
 	"strings"
 )
 
-// grouped writes a count with commas: 10,000.
-func grouped(n int) string {
-	digits := strconv.Itoa(n)
-	var b strings.Builder
-	for i, digit := range digits {
-		if left := len(digits) - i; i > 0 && left%3 == 0 && digits[i-1] != '-' {
-			b.WriteByte(',')
-		}
-		b.WriteRune(digit)
-	}
-	return b.String()
-}
-
 // exponent is the power of ten of the first digit of v, which is not 0.
 func exponent(v float64) int {
 	_, power, _ := strings.Cut(strconv.FormatFloat(v, 'e', -1, 64), "e")

@@ -1,6 +1,10 @@
 package figure
 
-import "math"
+import (
+	"math"
+
+	"github.com/scorefield/infer/internal/spelling"
+)
 
 const (
 	mostPairs = 4  // coordinates of a figure of pairs
@@ -43,7 +47,7 @@ func pairs(c *cloud, heading string) *sheet {
 	}
 	text := c.shown(marks, "draw")
 	if c.dim > count {
-		text += ", the first " + grouped(count) + " of " + counted(c.dim, "coordinate")
+		text += ", the first " + spelling.Grouped(count) + " of " + spelling.Counted(c.dim, "coordinate")
 	}
 	s.legend(float64(left), top)(round(onWhite), text)
 	return s

@@ -4,6 +4,8 @@ import (
 	"context"
 	"image/color"
 	"math"
+
+	"github.com/scorefield/infer/internal/spelling"
 )
 
 const (
@@ -106,9 +108,9 @@ func (s *sheet) colourBar(beside frame, values window, marks axis, colour func(t
 
 // shown says of which draws the marks of a figure are, and calls one of them thing.
 func (c *cloud) shown(marks int, thing string) string {
-	text := counted(c.total, thing)
+	text := spelling.Counted(c.total, thing)
 	if rest := c.finite() - c.outside; marks < rest {
-		text = grouped(marks) + " of " + text
+		text = spelling.Grouped(marks) + " of " + text
 	}
 	if c.total == 0 {
 		text = "no " + thing + "s"

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/scorefield/infer/internal/spelling"
 )
 
 // A cell of a terminal holds two by four dots of braille, so dots are about as high as wide.
@@ -45,7 +47,7 @@ func planePicture(c *cloud, columns, rows int, screen Screen) []string {
 	cells, lines := wide, high
 	var remarks []string
 	if c.dim > 2 {
-		remarks = append(remarks, "the first 2 of "+grouped(c.dim)+" coordinates")
+		remarks = append(remarks, "the first 2 of "+spelling.Grouped(c.dim)+" coordinates")
 	}
 	if ratio := y.width() / x.width(); ratio > mostUnequal || ratio < 1.0/mostUnequal {
 		cells = min(wide, high*3)

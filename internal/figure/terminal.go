@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/scorefield/infer/internal/spelling"
 	"github.com/scorefield/infer/lanes"
 )
 
@@ -106,7 +107,7 @@ func padLeft(s string, width int) string {
 
 // caption says what a picture shows, in lines of at most so many characters.
 func (c *cloud) caption(columns int, remarks ...string) []string {
-	parts := append([]string{counted(c.total, "draw")}, c.notes()...)
+	parts := append([]string{spelling.Counted(c.total, "draw")}, c.notes()...)
 	parts = append(parts, remarks...)
 	var lines []string
 	line := parts[0]

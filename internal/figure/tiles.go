@@ -9,6 +9,8 @@ import (
 	"image/png"
 	"io"
 	"math"
+
+	"github.com/scorefield/infer/internal/spelling"
 )
 
 // Sheet is images of one size in a grid, row after row: digits that were sampled, for example.
@@ -60,7 +62,7 @@ func (s Sheet) WritePNG(w io.Writer) error {
 	rows := (len(s.Images) + columns - 1) / columns
 	width, height := columns*(s.Width*scale+tileGap)+tileGap, rows*(s.Height*scale+tileGap)+tileGap
 	if float64(width)*float64(height) > mostSheetPixels {
-		return fmt.Errorf("a sheet of %s would have %d x %d pixels: show fewer, or at a smaller scale", counted(len(s.Images), "image"), width, height)
+		return fmt.Errorf("a sheet of %s would have %d x %d pixels: show fewer, or at a smaller scale", spelling.Counted(len(s.Images), "image"), width, height)
 	}
 	out := image.NewGray(image.Rect(0, 0, width, height))
 	for i := range out.Pix {

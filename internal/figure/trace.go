@@ -3,6 +3,8 @@ package figure
 import (
 	"image/color"
 	"math"
+
+	"github.com/scorefield/infer/internal/spelling"
 )
 
 // trace is a series on the axes of a figure of curves.
@@ -86,10 +88,10 @@ func (t *trace) meaning(y window) string {
 		add("no points")
 	}
 	if outside > 0 {
-		add(counted(outside, "point") + " outside the axes")
+		add(spelling.Counted(outside, "point") + " outside the axes")
 	}
 	if t.hidden > 0 {
-		add(counted(t.hidden, "point") + " not positive")
+		add(spelling.Counted(t.hidden, "point") + " not positive")
 	}
 	return text
 }

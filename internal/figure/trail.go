@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/scorefield/infer/internal/spelling"
 	"github.com/scorefield/infer/lanes"
 	"github.com/scorefield/infer/score"
 )
@@ -103,7 +104,7 @@ func measure(ctx context.Context, spec FieldSpec, c *cloud, g grid) (mismatch, e
 		}
 	}
 	return mismatch{
-		over: counted(len(wrong), thing), compared: len(wrong), left: n - len(wrong),
+		over: spelling.Counted(len(wrong), thing), compared: len(wrong), left: n - len(wrong),
 		wrong: rootMeanSquare(wrong), true: rootMeanSquare(right),
 	}, nil
 }
@@ -134,7 +135,7 @@ func (m mismatch) String() string {
 		text += fmt.Sprintf(", relative error %s %%", digits(100*(m.wrong/m.true)))
 	}
 	if m.left > 0 {
-		text += fmt.Sprintf("; %s not finite", grouped(m.left))
+		text += fmt.Sprintf("; %s not finite", spelling.Grouped(m.left))
 	}
 	return text
 }

@@ -133,11 +133,3 @@ func TestEndsTellTheEndsApart(t *testing.T) {
 		}
 	}
 }
-
-func TestGroupedCounts(t *testing.T) {
-	for n, want := range map[int]string{0: "0", 7: "7", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000"} {
-		if got := grouped(n); got != want {
-			t.Errorf("grouped(%d) = %q, want %q", n, got, want)
-		}
-	}
-}

@@ -1,6 +1,7 @@
-// Package spelling finds the name somebody probably meant.
+// Package spelling finds the name somebody probably meant, and writes numbers of things.
 //
 //	spelling.Nearest("langvin", []string{"langevin", "mala"}) // "langevin"
+//	spelling.Counted(10_000, "draw")                          // "10,000 draws"
 package spelling
 
 import "strings"

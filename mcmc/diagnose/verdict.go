@@ -3,9 +3,9 @@ package diagnose
 import (
 	"fmt"
 	"math"
-	"strings"
 
 	"github.com/scorefield/infer/backends"
+	"github.com/scorefield/infer/internal/spelling"
 	"github.com/scorefield/infer/mcmc"
 )
 
@@ -88,7 +88,7 @@ func (v *Verdict) conclude(e evidence) {
 	if v.Stuck > e.tolerated {
 		say("%s not moved since half-time: the step is too large where they are, and quantiles are wrong by that share", of(v.Stuck, n, "has", "have"))
 	} else if v.Stuck > tolerated(n) {
-		note("%s not moved since half-time, which is %s ago", of(v.Stuck, n, "has", "have"), counted(e.steps-e.steps/2, "transition"))
+		note("%s not moved since half-time, which is %s ago", of(v.Stuck, n, "has", "have"), spelling.Counted(e.steps-e.steps/2, "transition"))
 	}
 	if v.HalfTime.Failed() {
 		advice := ": run longer"
@@ -107,7 +107,7 @@ func (v *Verdict) conclude(e evidence) {
 	}
 	v.concludeFar(e, say, note)
 	if bad := e.report.Rejected.Numerical(); float64(bad) > 1e-3*float64(e.report.Evaluations) {
-		note("%s of %s proposals were rejected because log p or its gradient is no number there", grouped(bad), grouped(e.report.Evaluations))
+		note("%s of %s proposals were rejected because log p or its gradient is no number there", spelling.Grouped(bad), spelling.Grouped(e.report.Evaluations))
 	}
 	v.Settled = len(v.Reasons) == 0
 }
@@ -116,10 +116,10 @@ func (v *Verdict) conclude(e evidence) {
 func (v *Verdict) concludeFar(e evidence, say, note func(format string, args ...any)) {
 	second := fmt.Sprintf("a second population of %d, started far out,", v.FarParticles)
 	differs := func(t Test) string { return fmt.Sprintf("%s (z %.1f, limit %.1f)", t.What, t.Z, t.Limit) }
-	after := grouped(v.FarSteps) + " transitions"
+	after := spelling.Grouped(v.FarSteps) + " transitions"
 	switch {
 	case !v.Far.Failed() && e.early > 0:
-		note("%s had not arrived after %s, in %s, and has after %s: a run of this length needs a start like this one", second, counted(e.early, "transition"), differs(e.firstFar), after)
+		note("%s had not arrived after %s, in %s, and has after %s: a run of this length needs a start like this one", second, spelling.Counted(e.early, "transition"), differs(e.firstFar), after)
 	case !v.Far.Failed():
 	case v.HalfTime.Failed():
 		say("%s differs in %s", second, differs(v.Far))
@@ -191,34 +191,14 @@ func of(part, whole int, singular, plural string) string {
 	if part == 1 {
 		plural = singular
 	}
-	return fmt.Sprintf("%s of %s particles %s", grouped(uint64(part)), grouped(uint64(whole)), plural)
+	return fmt.Sprintf("%s of %s particles %s", spelling.Grouped(part), spelling.Grouped(whole), plural)
 }
 
 // are is "1 particle is" or "20 particles are".
 func are(n int, thing string) string {
+	verb := " are"
 	if n == 1 {
-		return "1 " + thing + " is"
+		verb = " is"
 	}
-	return counted(uint64(n), thing) + " are"
-}
-
-// counted is "1 transition" or "1,000 transitions".
-func counted(n uint64, thing string) string {
-	if n != 1 {
-		thing += "s"
-	}
-	return grouped(n) + " " + thing
-}
-
-// grouped prints a count with commas.
-func grouped(n uint64) string {
-	digits := fmt.Sprint(n)
-	var b strings.Builder
-	for i, d := range digits {
-		if i > 0 && (len(digits)-i)%3 == 0 {
-			b.WriteByte(',')
-		}
-		b.WriteRune(d)
-	}
-	return b.String()
+	return spelling.Counted(n, thing) + verb
 }
