@@ -181,7 +181,7 @@ func execute(ctx context.Context, s *streams, args []string) error {
 	root := &cobra.Command{
 		Use:           "infer",
 		Short:         "Score-based probabilistic inference",
-		Long:          "infer draws from any density that can be written down.",
+		Long:          "infer draws from any density that can be written down, and from what it has learned of a law, or of images, by draws alone.",
 		Example:       "  infer sample --density donut\n  infer sample --logp '-(norm(x)-2.6)^2/0.033' --dim 2 -o draws.npz\n  infer summary draws.npz",
 		SilenceUsage:  true,
 		SilenceErrors: true,

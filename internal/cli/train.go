@@ -58,7 +58,7 @@ func trainCommand(s *streams) *cobra.Command {
 		Use:   "train",
 		Short: "Learn the score of a law from draws of it",
 		Long: "train learns a score network from draws: of a file, or of a built-in density. A model with many noise levels is sampled by\n" +
-			"annealed Langevin, one with a single level by plain Langevin: infer sample --model FILE.\n\n" +
+			"annealed Langevin, one of images by Heun's method, one with a single level by plain Langevin: infer sample --model FILE.\n\n" +
 			"--data may also name images: a folder of IDX files (MNIST), of PNG files or of a folder of them for each class, an IDX file, or\n" +
 			"an npy array of shape (n, height, width). They get a convolutional network, and learn their classes where they have labels.",
 		Example: `  infer train --data draws.npz -o model.safetensors
@@ -351,11 +351,7 @@ func (t *training) explain(err error) error {
 	case errors.As(err, &diverged):
 		return &codedError{exitStrict, err}
 	}
-	var unwritten *store.NotWrittenError
-	if errors.As(err, &unwritten) || errors.Is(err, store.ErrCorrupt) {
-		return data(err)
-	}
-	return data(err) // what is left is about the data, or a setting that does not fit it
+	return data(err) // what is left is about a file, the data, or a setting that does not fit them
 }
 
 func hasFlag(args []string, name string) bool {
@@ -441,9 +437,7 @@ func (t *training) report(s *streams, r *train.Result, seconds float64) error {
 			real(last.Loss), r.Best, real(r.Validation), info, seconds, r.Notes, describeWay(t.config.Convolution)})
 	}
 	var b bytes.Buffer
-	line := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "%-12s%s\n", name, fmt.Sprintf(format, args...))
-	}
+	line := printer(&b)
 	levels := fmt.Sprintf("noise level %v", short(info.Sigma))
 	if r.Model.IsConditional() {
 		levels = fmt.Sprintf("noise levels %s to %s", short(info.Low), short(info.High))
