@@ -208,11 +208,7 @@ func readPictures(path string) (pictures, error) {
 const mostBrightness = 1e6
 
 func labelled(d *dataset.Images) *quality.Labelled {
-	l := &quality.Labelled{Height: d.Height, Width: d.Width, Pixels: d.Pixels, Labels: d.Labels}
-	for k := range d.Classes() {
-		l.Classes = append(l.Classes, fmt.Sprint(k))
-	}
-	return l
+	return &quality.Labelled{Height: d.Height, Width: d.Width, Pixels: d.Pixels, Labels: d.Labels, Classes: classNames(d)}
 }
 
 // enough is the accuracy on test images from which a ruler knows them.
@@ -222,6 +218,9 @@ const enough = 0.8
 func (e *evaluation) ruler(ctx context.Context, test *quality.Labelled) (*quality.Classifier, error) {
 	if e.classifier != "" {
 		c, err := quality.Open(e.classifier)
+		if errors.Is(err, os.ErrNotExist) {
+			err = fmt.Errorf("--classifier %s: there is no such file, and the rulers that come with the program are %s", e.classifier, joined(quality.Shipped()))
+		}
 		if err != nil {
 			return nil, data(err)
 		}

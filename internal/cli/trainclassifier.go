@@ -3,9 +3,11 @@ package cli
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/scorefield/infer/internal/dataset"
 	"github.com/scorefield/infer/quality"
@@ -16,14 +18,20 @@ const recipeClassifier = "classifier"
 
 // trainClassifier trains a ruler on the training images of a folder, and judges it by the test images.
 func (t *training) trainClassifier(c *cobra.Command, s *streams) error {
-	for _, flag := range []string{"steps", "points", "plot", "curve", "resume", "checkpoint-every", "json", "conv"} {
-		if c.Flags().Changed(flag) {
-			return usage("--%s is not for --recipe classifier, which knows --data, -o, --seed, --workers and --quiet", flag)
+	foreign := ""
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if foreign == "" && !slices.Contains([]string{"recipe", "data", "output", "seed", "workers", "quiet"}, f.Name) {
+			foreign = f.Name
 		}
+	})
+	if foreign != "" {
+		return usage("--%s is not for --recipe classifier, which knows --data, -o, --seed, --workers and --quiet", foreign)
 	}
 	switch {
 	case t.data == "":
 		return usage("--recipe classifier needs labelled images: name their folder with --data")
+	case t.config.Workers < 0:
+		return usage("--workers %d: a training has at least 1", t.config.Workers)
 	case !strings.EqualFold(filepath.Ext(t.output), ".safetensors"):
 		return usage("-o %s: a classifier is a .safetensors file", t.output)
 	}
@@ -41,6 +49,9 @@ func (t *training) trainClassifier(c *cobra.Command, s *streams) error {
 	if training.Labels == nil || test.Labels == nil {
 		return data(fmt.Errorf("%s: its images have no labels, which a classifier learns", t.data))
 	}
+	if !slices.Equal(training.Names, test.Names) {
+		return data(fmt.Errorf("%s: its training images have the classes %s, and its test images %s: give both the same folders", t.data, joined(classNames(training)), joined(classNames(test))))
+	}
 	if !c.Flags().Changed("seed") {
 		if t.config.Seed, err = newSeed(); err != nil {
 			return err
@@ -52,6 +63,9 @@ func (t *training) trainClassifier(c *cobra.Command, s *streams) error {
 	}
 	ruler, err := quality.Train(c.Context(), labelled(training), how)
 	if err != nil {
+		if c.Context().Err() == nil {
+			err = data(fmt.Errorf("%s: %w", t.data, err))
+		}
 		return err
 	}
 	accuracy, err := ruler.Accuracy(c.Context(), labelled(test), t.config.Workers)

@@ -2,10 +2,48 @@ package cli
 
 import (
 	"encoding/json"
+	"image"
+	"image/png"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/scorefield/infer/internal/dataset"
 )
+
+// named is a folder with a picture of 2 x 3 pixels in each of some folders.
+func named(t *testing.T, folders ...string) string {
+	t.Helper()
+	whole := t.TempDir()
+	for _, folder := range folders {
+		if err := os.MkdirAll(filepath.Join(whole, folder), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.Create(filepath.Join(whole, folder, "one.png"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := png.Encode(f, image.NewGray(image.Rect(0, 0, 3, 2))); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return whole
+}
+
+func TestClassesHaveTheNamesOfTheirFolders(t *testing.T) {
+	d, err := dataset.ReadSplit(named(t, "train/cat", "train/dog"), "train")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := labelled(d).Classes; !slices.Equal(got, []string{"cat", "dog"}) {
+		t.Errorf("classes %q", got)
+	}
+}
 
 // A ruler is trained, is the same again with the same seed, and judges.
 func TestAClassifierIsTrainedAndJudges(t *testing.T) {
@@ -68,6 +106,10 @@ func TestAClassifierIsRefusedBeforeItIsTrained(t *testing.T) {
 		{"other format", []string{"--data", folder, "-o", "ruler.npz"}, exitUsage, ".safetensors"},
 		{"no folder", []string{"--data", folder, "-o", filepath.Join(folder, "none", "ruler.safetensors")}, exitData, "none"},
 		{"steps", []string{"--data", folder, "-o", output, "--steps", "3"}, exitUsage, "--steps"},
+		{"a flag of networks", []string{"--data", folder, "-o", output, "--hidden", "3"}, exitUsage, "--hidden"},
+		{"no workers", []string{"--data", folder, "-o", output, "--workers", "-1"}, exitUsage, "--workers"},
+		{"other classes in the test", []string{"--data", named(t, "train/cat", "train/dog", "test/cat", "test/cow"), "-o", output}, exitData, "cat, dog, and its test images cat, cow"},
+		{"too small", []string{"--data", named(t, "train/cat", "train/dog", "test/cat", "test/dog"), "-o", output}, exitData, "2 x 3"},
 		{"no labels", []string{"--data", without(t, folder, "train-labels-idx1-ubyte"), "-o", output}, exitData, "no labels"},
 		{"no test labels", []string{"--data", without(t, folder, "t10k-labels-idx1-ubyte"), "-o", output}, exitData, "no labels"},
 		{"no test images", []string{"--data", without(t, folder, "t10k-images-idx3-ubyte"), "-o", output}, exitData, "t10k-images-idx3-ubyte"},
