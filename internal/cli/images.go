@@ -3,12 +3,11 @@ package cli
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math"
+	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -22,10 +21,7 @@ import (
 
 // brightness is the scale on which the range of the pixels is 0 to 1.
 func (s settings) brightness(v float64) float64 {
-	black, white := 0.0, 1.0
-	if len(s.Range) == 2 {
-		black, white = s.Range[0], s.Range[1]
-	}
+	black, white := blackAndWhite(s.Range)
 	return (v - black) / (white - black)
 }
 
@@ -207,14 +203,7 @@ func countClasses(set settings, m *score.Model) (counts map[string]int, order []
 }
 
 // isPNG says whether a path is that of a picture.
-func isPNG(path string) bool { return strings.EqualFold(suffixOf(path), ".png") }
-
-func suffixOf(path string) string {
-	if i := strings.LastIndexByte(path, '.'); i >= 0 {
-		return path[i:]
-	}
-	return ""
-}
+func isPNG(path string) bool { return strings.EqualFold(filepath.Ext(path), ".png") }
 
 // checkPictures finds out before a run what its goal makes of the names of its files.
 func checkPictures(set settings, e effort) error {
@@ -233,7 +222,7 @@ func checkPictures(set settings, e effort) error {
 		}
 	}
 	if set.Dim != set.Shape[0]*set.Shape[1] {
-		return data(errors.New("images of " + strconv.Itoa(set.Shape[0]) + " x " + strconv.Itoa(set.Shape[1]) + " pixels with " + strconv.Itoa(set.Dim) + " numbers each"))
+		return data(fmt.Errorf("images of %d x %d pixels with %d numbers each", set.Shape[0], set.Shape[1], set.Dim))
 	}
 	return nil
 }

@@ -237,10 +237,10 @@ func blurred(m *score.Model, sigma float64) mcmc.Normal {
 	return law
 }
 
-// pixelRange is the numbers of black and white.
-func pixelRange(m *score.Model) (black, white float64) {
-	if r := m.Info().Range; len(r) == 2 {
-		return r[0], r[1]
+// blackAndWhite are the numbers of black and white in the range that a model states; 0 and 1 where it states none.
+func blackAndWhite(stated []float64) (black, white float64) {
+	if len(stated) == 2 {
+		return stated[0], stated[1]
 	}
 	return 0, 1
 }

@@ -123,7 +123,7 @@ func start(s *settings, g goal) (mcmc.Sampler, error) {
 		law := mcmc.Uniform{Low: make([]float64, s.Dim), High: make([]float64, s.Dim)}
 		low, high := -1.0, 1.0
 		if isImages(g.model) {
-			low, high = pixelRange(g.model)
+			low, high = blackAndWhite(g.model.Info().Range)
 		}
 		for j := range s.Dim {
 			law.Low[j], law.High[j] = low, high

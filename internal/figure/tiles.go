@@ -22,7 +22,7 @@ type Sheet struct {
 	// Columns of the grid; as many as make it about square if 0.
 	Columns int
 	// Scale is the side of a pixel of an image in pixels of the sheet. If 0 it is the largest of 4, 3, 2 and 1 that keeps the
-	// sheet narrower than 1600 pixels.
+	// sheet no wider than 1600 pixels.
 	Scale int
 }
 
