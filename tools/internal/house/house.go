@@ -55,7 +55,6 @@ var Rooms = []Room{
 	{Path: "mcmc/diagnose", Floor: 4, Promise: Rounded, Modules: []string{gonum}},
 	{Path: "draws", Floor: 5, Promise: Rounded, Modules: []string{gonum, exp}},
 	{Path: "models", Floor: 5, Promise: Rounded},
-	{Path: "amortize", Floor: 5, Promise: Bits},
 	{Path: "quality", Floor: 6, Promise: Rounded, Modules: []string{gonum}},
 	{Path: "plugins", Floor: 6, Promise: Rounded, Modules: []string{"google.golang.org/grpc", "google.golang.org/protobuf", "github.com/hashicorp/go-plugin", "github.com/hashicorp/go-hclog", "golang.org/x/sys"}},
 	{Path: "plugins/conformance", Floor: 6, Level: true, Modules: []string{"google.golang.org/grpc", "google.golang.org/protobuf"}},
