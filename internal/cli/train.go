@@ -259,12 +259,11 @@ func (t *training) follow(changed func(string) bool) error {
 			continue
 		}
 		given := t.config
+		if changed("steps") {
+			r = r.WithSteps(given.Steps)
+		}
 		t.config = r.Train
 		t.config.Seed, t.config.Workers, t.config.Resume = given.Seed, given.Workers, given.Resume
-		if changed("steps") {
-			t.config.Steps = given.Steps
-			t.config.Rate.WarmUp = min(t.config.Rate.WarmUp, max(0, t.config.Steps-1))
-		}
 		t.made = r.Data
 		if t.made.Images != "" && t.data == "" {
 			return usage("--recipe %s learns images: give --data FOLDER, %s", t.recipe, whereImages[t.made.Images])
