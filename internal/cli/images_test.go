@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/scorefield/infer/draws"
+	"github.com/scorefield/infer/lanes"
 	"github.com/scorefield/infer/score"
 )
 
@@ -228,6 +230,11 @@ func TestImagesUnderNoise(t *testing.T) {
 	}{
 		{[]string{"--levels"}, exitUsage, "give --data FOLDER"}, // the output is asked for first
 		{[]string{"--levels", "--schedule", "--data", data}, exitUsage, "give one of --field, --schedule and --levels"},
+		{[]string{"--levels", "--data", data, "--sigma", "3"}, exitUsage, "--sigma belongs to --field"},
+		{[]string{"--levels", "--data", data, "--model", "mnist"}, exitUsage, "--model belongs to --field: leave it out"},
+		{[]string{"--levels", "--data", data, "--points", data}, exitUsage, "--points belongs to --field and --schedule"},
+		{[]string{"--field", "--density", "donut", "--data", data}, exitUsage, "--data belongs to --levels"},
+		{[]string{"--field", "--density", "donut", "--sigma", "1"}, exitUsage, "--sigma belongs to --field with --model"},
 		{[]string{"--levels", "--data", "nowhere"}, exitData, "no such file or folder"},
 		{[]string{"--levels", "--data", filepath.Join("..", "dataset", "testdata", "png", "truncated")}, exitData, "cut off"},
 	} {
@@ -235,5 +242,23 @@ func TestImagesUnderNoise(t *testing.T) {
 		if r.code != c.code || !strings.Contains(strings.ToLower(r.err), strings.ToLower(c.says)) {
 			t.Errorf("%q exits %d: %s", c.args, r.code, r.err)
 		}
+	}
+}
+
+// An array that is chosen from an archive is images as the array alone would be.
+func TestTrainingTakesImagesOfAnArchive(t *testing.T) {
+	x := lanes.New(8, 6*4)
+	for j := range x.Dim() {
+		for i := range x.Len() {
+			x.Row(j)[i] = float64((5*i+j)%8) / 8
+		}
+	}
+	path := filepath.Join(t.TempDir(), "set.npz")
+	if err := draws.Write(path, draws.Table{Points: x, Shape: []int{6, 4}}); err != nil {
+		t.Fatal(err)
+	}
+	r := infer(t, "train", "--data", path+":x", "--steps", "1", "--seed", "1", "-o", filepath.Join(t.TempDir(), "m.safetensors"))
+	if r.code != 0 || !strings.Contains(r.out, "8 images of 6 x 4 pixels") {
+		t.Errorf("exits %d: %s%s", r.code, r.out, r.err)
 	}
 }

@@ -127,6 +127,7 @@ func read(path, split string, parts bool) (*Images, error) {
 		return nil, err
 	}
 	d.Source = path
+	d.noteDarkness()
 	return d, nil
 }
 
@@ -143,6 +144,7 @@ func named(path, file string, size int64, array string) (*Images, error) {
 		return nil, err
 	}
 	d.Source = path
+	d.noteDarkness()
 	return d, nil
 }
 
@@ -254,18 +256,27 @@ func decode(r io.ReaderAt, size int64) (*Images, error) {
 	return decodeIDX(r, size)
 }
 
-// IsImages says whether a path is one of images rather than of draws: a folder, an npz file with x_train or images, a PNG file, an IDX file, compressed by gzip or not, or
-// an npy array of three or four axes. It looks at no more than the beginning.
+// IsImages says whether a path is one of images rather than of draws: a folder, an npz file with x_train or an array of three or
+// four axes, "file.npz:name" where the array of that name has so many, a PNG file, an IDX file, compressed by gzip or not, or an npy
+// array of three or four axes. It looks at no more than the beginning.
 func IsImages(path string) bool {
+	array := ""
 	info, err := os.Stat(path)
+	if i := strings.LastIndexByte(path, ':'); err != nil && i > 0 {
+		path, array = path[:i], path[i+1:]
+		info, err = os.Stat(path)
+	}
 	if err != nil || !info.Mode().IsRegular() {
-		return err == nil && info.IsDir()
+		return err == nil && info.IsDir() && array == ""
 	}
 	f, err := os.Open(path)
 	if err != nil {
 		return false
 	}
 	defer f.Close()
+	if array != "" {
+		return hasImages(f, info.Size(), array)
+	}
 	head := make([]byte, min(info.Size(), mostHeader))
 	if _, err := io.ReadFull(f, head); err != nil {
 		return false
@@ -278,7 +289,7 @@ func IsImages(path string) bool {
 	case bytes.HasPrefix(head, []byte(pngMagic)):
 		return true
 	case bytes.HasPrefix(head, []byte(zipMagic)):
-		return hasImages(f, info.Size())
+		return hasImages(f, info.Size(), "")
 	case bytes.HasPrefix(head, []byte(npyMagic)):
 		a, ok := peek(head)
 		return ok && len(a.shape) > 2
@@ -286,17 +297,21 @@ func IsImages(path string) bool {
 	return len(head) >= 4 && head[0] == 0 && head[1] == 0 && idxTypes[head[2]].size > 0 && head[3] >= 1 && head[3] <= mostAxes
 }
 
-// hasImages says whether an archive has an array x_train, or x or a single one of three or four axes.
-func hasImages(r io.ReaderAt, size int64) bool {
+// hasImages says whether the array of an archive that is chosen, "" for none, has three or four axes; where none is, whether there is
+// an array x_train, or x or a single one of so many axes.
+func hasImages(r io.ReaderAt, size int64, chosen string) bool {
 	archive, err := zip.NewReader(r, size)
 	if err != nil {
 		return false
 	}
 	for _, f := range archive.File {
-		if f.Name == "x_train.npy" {
+		switch {
+		case chosen != "" && f.Name != chosen+".npy":
+			continue
+		case chosen != "":
+		case f.Name == "x_train.npy":
 			return true
-		}
-		if f.Name != "x.npy" && len(archive.File) > 1 {
+		case f.Name != "x.npy" && len(archive.File) > 1:
 			continue
 		}
 		if member, err := f.Open(); err == nil {

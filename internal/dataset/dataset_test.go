@@ -211,7 +211,7 @@ func TestNumbersOfEveryTypeBecomePixels(t *testing.T) {
 func TestRangesThatWouldHaveToBeGuessedAreRefused(t *testing.T) {
 	files := map[string][]byte{}
 	for name, values := range map[string][]float32{
-		"centred": {-1, 1, 0.5, 0}, "shades": {0, 254.5, 3, 7}, "deep": {0, 65535, 3, 4}, "standard": {-0.4, 2.8, 0, 1}, "nan": {0, 1, float32(math.NaN()), 0},
+		"rounded": {0, 1.0000001, 0.5, 0.2}, "drawn": {-0.05, 1.02, 0.5, 0}, "centred": {-1, 1, 0.5, 0}, "shades": {0, 254.5, 3, 7}, "deep": {0, 65535, 3, 4}, "standard": {-0.4, 2.8, 0, 1}, "nan": {0, 1, float32(math.NaN()), 0},
 		"inf": {0, 1, 0, float32(math.Inf(1))},
 	} {
 		var data []byte
@@ -223,6 +223,7 @@ func TestRangesThatWouldHaveToBeGuessedAreRefused(t *testing.T) {
 	files["signed"] = idx(9, []byte{0, 255, 51, 102}, 1, 2, 2)
 	folder := write(t, files)
 	for name, words := range map[string][]string{
+		"rounded": {"pixel (0, 1) of image 0", "1.0000001", "clip them"}, "drawn": {"pixel (0, 0) of image 0", "-0.05", "clip them"},
 		"centred": {"pixel (0, 0) of image 0", "-1", "(x + 1)/2"}, "shades": {"pixel (0, 1)", "254.5", "divide"}, "deep": {"65535", "divide"},
 		"standard": {"-0.4", "standardised"}, "nan": {"pixel (1, 0) of image 0", "NaN"}, "inf": {"pixel (1, 1)", "+Inf"}, "signed": {"-1"},
 	} {
@@ -367,7 +368,7 @@ func gray(width, height int) *image.Gray {
 func TestFoldersOfPicturesAreClasses(t *testing.T) {
 	at := func(shade byte) []byte {
 		img := image.NewGray(image.Rect(0, 0, 2, 1))
-		img.Pix[0] = shade
+		img.Pix[0], img.Pix[1] = shade, 200
 		return picture(img)
 	}
 	named := mustRead(t, write(t, map[string][]byte{"zebra/1.PNG": at(1), "ant/b.png": at(3), "ant/a.png": at(2), "ant/.hidden": nil, "ant/about.txt": []byte("words")}))
@@ -616,12 +617,40 @@ func TestArchivesOfArraysAreImages(t *testing.T) {
 	}
 }
 
+// Bytes in 16 bits, 12 bits in 16 bits, a mask of 0 and 1 in bytes: the format says that they are nearly black, and nobody sees it.
+func TestImagesThatAreNearlyBlackAreNoted(t *testing.T) {
+	folder := write(t, map[string][]byte{
+		"mask": idx(13, binary.BigEndian.AppendUint32(nil, math.Float32bits(1.0/255)), 1, 1, 1), "bright": idx(8, []byte{255}, 1, 1, 1), "black": idx(8, []byte{0}, 1, 1, 1),
+	})
+	for name, brightest := range map[string]uint16{"bytes": 255, "twelve": 4095, "all": 65535} {
+		picture := image.NewGray16(image.Rect(0, 0, 2, 1))
+		picture.SetGray16(1, 0, color.Gray16{Y: brightest})
+		var file bytes.Buffer
+		if err := png.Encode(&file, picture); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, name), file.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, said := range map[string]string{"mask": "0.00392", "bytes": "0.00389", "twelve": "0.0625", "all": "", "bright": "", "black": ""} {
+		notes := strings.Join(mustRead(t, filepath.Join(folder, name)).Notes, "; ")
+		if said == "" && notes != "" || !strings.Contains(notes, said) {
+			t.Errorf("%s: said is %q", name, notes)
+		}
+	}
+}
+
 func TestImagesAreToldFromDraws(t *testing.T) {
 	points := "\x93NUMPY\x01\x00\x46\x00{'descr': '<f8', 'fortran_order': False, 'shape': (300, 2), }         \n"
-	folder := write(t, map[string][]byte{"draws.npy": []byte(points), "draws.csv": []byte("x0,x1\n0,1\n"), "draws.csv.gz": zipped([]byte("x0,x1\n0,1\n")), "empty": nil})
+	folder := write(t, map[string][]byte{"draws.npy": []byte(points), "draws.csv": []byte("x0,x1\n0,1\n"),
+		"set.npz":      archive(t, map[string][]byte{"images": array("|u1", "(1, 2, 2)", []byte{1, 2, 3, 4}), "labels": array("|u1", "(1,)", []byte{1})}),
+		"draws.csv.gz": zipped([]byte("x0,x1\n0,1\n")), "empty": nil})
 	for path, want := range map[string]bool{
 		folder: true, "testdata/png/gray8/00.png": true, "testdata/idx/gzip-without-suffix-idx3-ubyte": true, "testdata/npy/images_fortran.npy": true,
 		filepath.Join(folder, "draws.npy"): false, filepath.Join(folder, "draws.csv"): false, filepath.Join(folder, "draws.csv.gz"): false,
+		filepath.Join(folder, "set.npz:images"): true, filepath.Join(folder, "set.npz:labels"): false, filepath.Join(folder, "set.npz:none"): false,
+		filepath.Join(folder, "set.npz"): false, filepath.Join(folder, "draws.csv:images"): false, folder + ":images": false,
 		filepath.Join(folder, "empty"): false, filepath.Join(folder, "nowhere"): false,
 	} {
 		if dataset.IsImages(path) != want {

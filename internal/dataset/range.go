@@ -5,6 +5,23 @@ import (
 	"math"
 )
 
+// nearby is how far beyond black and white the pixels of draws and of copies get that were rounded or smoothed.
+const nearby = 0.25
+
+// dark is below the white of any images that use their range: 12-bit numbers in 16 bits reach 1/16, a mask of bytes 0 and 1 1/255.
+const dark = 0.1
+
+// noteDarkness notes that all images are nearly black: the numbers are on another scale than their format says.
+func (d *Images) noteDarkness() {
+	most := float32(0)
+	for _, v := range d.Pixels {
+		most = max(most, v)
+	}
+	if most > 0 && most < dark {
+		d.Notes = append(d.Notes, fmt.Sprintf("the brightest of all pixels is %.3g, where white is 1: if it should be white, scale the images; they are learned as dark as they are", most))
+	}
+}
+
 // fill sets the pixels to the numbers of a file, value(i) the i-th, and brings them to [0, 1]. usual says that the numbers are
 // bytes, and kind what they are.
 func (d *Images) fill(value func(i int) float64, usual bool, kind string) error {
@@ -40,6 +57,12 @@ func (d *Images) fill(value func(i int) float64, usual bool, kind string) error 
 			d.Pixels[i] /= 255
 		}
 		return nil
+	case least > -nearby && most < 1+nearby:
+		at, v := low, least
+		if most-1 > -least {
+			at, v = high, most
+		}
+		return fmt.Errorf("%s is %v: pixels are from 0 to 1; if rounding or noise took these a little beyond, clip them", d.place(at), v)
 	case least >= 0 && most <= 255:
 		return fmt.Errorf("%s is %v, and %s %v: pixels are numbers from 0 to 1, or whole ones from 0 to 255; if these go up to 255, divide them by it",
 			d.place(high), most, d.place(broken), value(broken))
