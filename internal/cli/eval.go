@@ -97,6 +97,11 @@ func (e *evaluation) run(ctx context.Context, s *streams, path string) error {
 	if err != nil {
 		return data(err)
 	}
+	for _, images := range []*dataset.Images{training, heldOut} {
+		for _, note := range images.Notes {
+			fmt.Fprintf(s.err, "infer: %s: %s\n", images.Source, note)
+		}
+	}
 	if training.Height*training.Width != dim {
 		advice := ""
 		if isPNG(path) {
@@ -184,14 +189,18 @@ func readPictures(path string) (pictures, error) {
 	if len(t.Shape) > 1 {
 		p.height, p.width = t.Shape[0], t.Shape[1]
 	}
-	bytes, most := true, 0.0 // whole numbers up to 255, which no draws of numbers from 0 to 1 are
+	bytes, least, most := true, 0.0, 0.0 // whole numbers up to 255, which no draws of numbers from 0 to 1 are
+	beyond := 0
 	for j := range dim {
 		for i, v := range t.Points.Row(j)[:n] {
 			if math.Abs(v) > mostBrightness {
 				return pictures{}, data(fmt.Errorf("%s: number %d of image %d (both count from 0) is %g: pixels are about 0 to 1, and %g is the most", path, j, i, v, mostBrightness))
 			}
 			bytes = bytes && v >= 0 && v <= 255 && v == math.Floor(v)
-			most = max(most, v)
+			least, most = min(least, v), max(most, v)
+			if v < -margin || v > 1+margin {
+				beyond++
+			}
 			p.pixels[i*dim+j] = float32(v)
 		}
 	}
@@ -200,9 +209,23 @@ func readPictures(path string) (pictures, error) {
 		for i := range p.pixels {
 			p.pixels[i] /= 255
 		}
+		return p, nil
+	}
+	share := float64(beyond) / float64(n*dim)
+	switch few := 0.01; {
+	case share < few:
+	case least >= 0: // draws of a model that fails are beyond black as well
+		return pictures{}, data(fmt.Errorf("%s: its numbers go from 0 to %g: pixels are about 0 to 1; divide them by the brightness of white", path, most))
+	case least >= -1 && most <= 1:
+		return pictures{}, data(fmt.Errorf("%s: its numbers go from %g to %g: pixels are about 0 to 1; if these go from -1 to 1, save (x + 1)/2", path, least, most))
+	default:
+		p.note = fmt.Sprintf("%.2g %% of its numbers, which go from %g to %g, are beyond black, 0, and white, 1, and count as these: bring another range to 0 to 1 first", 100*share, least, most)
 	}
 	return p, nil
 }
+
+// margin is how far beyond black and white a pixel of good draws may be.
+const margin = 0.1
 
 // mostBrightness is the largest pixel that is judged, far beyond white, and far from where squares of squares overflow.
 const mostBrightness = 1e6

@@ -171,6 +171,23 @@ func TestEvalReadsArraysOfImages(t *testing.T) {
 	}
 }
 
+// Pixels of another range would be clipped, and the figures be those of other images.
+func TestEvalSaysWhenPixelsAreOfAnotherRange(t *testing.T) {
+	folder := realSet(t)
+	r := infer(t, "eval", arrayOf(t, 30, 28, 28, func(_, _ int, v float64) float64 { return 3*v - 1.5 }), "--data", folder, "--classifier", "digits")
+	if r.code != 0 || !strings.Contains(r.err, "go from -1.5 to 1.5, are beyond black, 0, and white, 1") {
+		t.Errorf("exits %d: %s", r.code, r.err)
+	}
+	for word, change := range map[string]func(v float64) float64{
+		"go from 0 to 254.5": func(v float64) float64 { return 254.5 * v }, "save (x + 1)/2": func(v float64) float64 { return 2*v - 1 },
+	} {
+		r := infer(t, "eval", arrayOf(t, 30, 28, 28, func(_, _ int, v float64) float64 { return change(v) }), "--data", folder, "--classifier", "digits")
+		if r.code != exitData || !strings.Contains(r.err, word) {
+			t.Errorf("%q exits %d: %s", word, r.code, r.err)
+		}
+	}
+}
+
 func TestEvalRefusesWhatItCannotJudge(t *testing.T) {
 	folder := realSet(t)
 	for _, c := range []struct {
