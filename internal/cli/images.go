@@ -227,6 +227,22 @@ func checkPictures(set settings, e effort) error {
 	return nil
 }
 
+// checkSheet finds out before a run whether its images fit on a sheet, if they are to be on one. A film is of few.
+func checkSheet(set settings, e effort) error {
+	if !set.isImages() {
+		return nil
+	}
+	for _, file := range []struct{ flag, path string }{{"-o", e.output}, {"--plot", e.plot}} {
+		if !isPNG(file.path) {
+			continue
+		}
+		if err := (figure.Sheet{Height: set.Shape[0], Width: set.Shape[1]}).CheckCount(set.Particles); err != nil {
+			return usage("%s %s: %w; an .npz file holds any number", file.flag, file.path, err)
+		}
+	}
+	return nil
+}
+
 // writePictures writes what is drawn of images.
 func writePictures(ctx context.Context, j *job, t draws.Table) error {
 	record := pngRecord{Settings: j.set, DrawsHash: pointsHash(t.Points)}

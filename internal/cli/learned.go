@@ -162,6 +162,9 @@ func chooseClasses(set *settings, m *score.Model, changed func(name string) bool
 		if class < 0 && len(names) == 0 {
 			return usage("--class %s: %s has %d classes: give a number from 0 to %d", word, set.Model, m.GivenSize(), m.GivenSize()-1)
 		}
+		if _, err := strconv.Atoi(word); class < 0 && err == nil { // no class with a similar name is meant
+			return usage("--class %s: %s has %d classes, numbered from 0 to %d: %s", word, set.Model, len(names), len(names)-1, strings.Join(names, ", "))
+		}
 		if class < 0 {
 			return oneOf("class", word, names)
 		}

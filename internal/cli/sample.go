@@ -164,6 +164,10 @@ func complete(c *cobra.Command, set *settings, e *effort, constants []string, st
 		return usage("--block-size %d: a block has at least 1 particle", e.blockSize)
 	case e.checkpointEvery < 0:
 		return usage("--checkpoint-every %v: a duration is not negative", e.checkpointEvery)
+	case changed("sigma-max") && !(set.SigmaMax > 0):
+		return usage("--sigma-max %s: a noise level is positive; leave the flag out for the model's largest", number(set.SigmaMax))
+	case changed("sigma-min") && !(set.SigmaMin > 0):
+		return usage("--sigma-min %s: a noise level is positive; the last step goes from the least to 0 by itself, unless --keep-noise is given", number(set.SigmaMin))
 	case set.Steps >= 1<<40:
 		return usage("--steps %d: at most 2^40-1", set.Steps)
 	case e.resume && e.output == "":
@@ -323,6 +327,9 @@ func checkOutputs(e *effort) error {
 func sample(ctx context.Context, s *streams, set settings, e effort, g goal) error {
 	began := time.Now()
 	if err := checkMemory(set); err != nil {
+		return err
+	}
+	if err := checkSheet(set, e); err != nil {
 		return err
 	}
 	if done, err := stands(s, set, e); done || err != nil {

@@ -387,7 +387,11 @@ func TestSettingsOfImagesThatCannotWork(t *testing.T) {
 		args, want string
 	}{
 		{"--model " + model + " --class up", `unknown class "up"; there are left, right`},
-		{"--model " + model + " --class 2", `unknown class "2"`},
+		{"--model " + model + " --class 2", "2 classes, numbered from 0 to 1: left, right"},
+		{"--model " + model + " --class -1", "2 classes, numbered from 0 to 1: left, right"},
+		{"--model " + model + " --sigma-min 0", "--sigma-min 0: a noise level is positive"},
+		{"--model " + model + " --sigma-min -1", "--sigma-min -1: a noise level is positive"},
+		{"--model " + model + " --sigma-max NaN", "--sigma-max NaN: a noise level is positive"},
 		{"--model " + model + " --class 0,,1", `unknown class ""`},
 		{"--model " + model + " --guidance -1", "--guidance -1: give a number from 0 to 1000"},
 		{"--model " + model + " --steps 0", "heun takes 1 to 100,000"},
@@ -438,5 +442,52 @@ func TestImagesAreRefusedBeforeTheyAreDrawn(t *testing.T) {
 	}
 	if _, err := os.Stat(picture); err == nil {
 		t.Error("a picture was written")
+	}
+}
+
+// Images that infer has written, and those of others, are a start as their rows are; another shape of as many pixels is none.
+func TestImagesBeginAtImages(t *testing.T) {
+	model, folder := tinyFile(t, nil), t.TempDir()
+	x := lanes.New(3, tinyRows*tinyColumns)
+	for j := range x.Dim() {
+		for i := range x.Len() {
+			x.Row(j)[i] = float64((5*i + j) % 7)
+		}
+	}
+	hashes := map[string]bool{}
+	for name, shape := range map[string][]int{"rows.npy": nil, "images.npy": {tinyRows, tinyColumns}, "images.npz": {tinyRows, tinyColumns}} {
+		path := filepath.Join(folder, name)
+		if err := draws.Write(path, draws.Table{Points: x, Shape: shape}); err != nil {
+			t.Fatal(err)
+		}
+		table, _ := images(t, "--model", model, "--steps", "2", "--seed", "1", "--particles", "3", "--init", path)
+		hashes[pointsHash(table.Points)] = true
+	}
+	if len(hashes) != 1 {
+		t.Errorf("%d different draws from one start", len(hashes))
+	}
+	turned := filepath.Join(folder, "turned.npy")
+	if err := draws.Write(turned, draws.Table{Points: x, Shape: []int{tinyColumns, tinyRows}}); err != nil {
+		t.Fatal(err)
+	}
+	if r := infer(t, "sample", "--model", model, "--particles", "3", "--init", turned); r.code != exitUsage || !strings.Contains(r.err, "images of 4 x 6 pixels, the model draws 6 x 4") {
+		t.Errorf("turned images exit %d: %s", r.code, r.err)
+	}
+}
+
+// A sheet that could not be written is refused before its images are drawn; a file of numbers holds any number.
+func TestSheetsThatAreTooLargeAreRefused(t *testing.T) {
+	set := settings{Shape: []int{28, 28}, Particles: 900_000}
+	for want, e := range map[string]effort{"-o a.png: a sheet of 900,000 images": {output: "a.png"}, "--plot b.PNG: a sheet of 900,000 images": {output: "a.npz", plot: "b.PNG"}} {
+		if err := checkSheet(set, e); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not say %q", err, want)
+		}
+	}
+	if err := checkSheet(set, effort{output: "a.npz", film: "film.png"}); err != nil {
+		t.Error(err)
+	}
+	set.Particles = 1000
+	if err := checkSheet(set, effort{output: "a.png"}); err != nil {
+		t.Error(err)
 	}
 }

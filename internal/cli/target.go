@@ -133,7 +133,11 @@ func start(s *settings, g goal) (mcmc.Sampler, error) {
 	if _, err := os.Stat(s.Init); errors.Is(err, os.ErrNotExist) && filepath.Ext(s.Init) == "" && !strings.ContainsRune(s.Init, filepath.Separator) {
 		return nil, oneOf("start", s.Init, []string{initNormal, initUniform, "a file of points (.npy, .npz or .csv)"})
 	}
-	t, err := draws.Read(s.Init, draws.Options{AllowNonFinite: true})
+	options := draws.Options{AllowNonFinite: true}
+	if s.isImages() {
+		options.PointAxes = 1 // the other axes are those of an image
+	}
+	t, err := draws.Read(s.Init, options)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, data(fmt.Errorf("--init %s: there is no such file", s.Init))
 	}
@@ -143,6 +147,9 @@ func start(s *settings, g goal) (mcmc.Sampler, error) {
 	x := t.Points
 	if x.Dim() != s.Dim {
 		return nil, usage("--init %s: its points have %d columns, the density has dimension %d", s.Init, x.Dim(), s.Dim)
+	}
+	if s.isImages() && len(t.Shape) > 1 && (t.Shape[0] != s.Shape[0] || t.Shape[1] != s.Shape[1]) {
+		return nil, usage("--init %s: it has images of %d x %d pixels, the model draws %d x %d", s.Init, t.Shape[0], t.Shape[1], s.Shape[0], s.Shape[1])
 	}
 	if x.Len() < s.Particles {
 		return nil, usage("--init %s: it has %d points for %d particles: ask for --particles %d", s.Init, x.Len(), s.Particles, x.Len())

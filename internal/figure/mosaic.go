@@ -37,7 +37,7 @@ func (s Sheet) WriteTerminal(w io.Writer, screen Screen) error {
 	// A cell is as wide as two dots and as high as four, at first one pixel each.
 	dot := (s.Width + dotsAcross*mostCells - 1) / (dotsAcross * mostCells)
 	cells, lines := (s.Width+dotsAcross*dot-1)/(dotsAcross*dot), (s.Height+dotsDown*dot-1)/(dotsDown*dot)
-	across := min(max((max(screen.Columns, leastWide)-1)/(cells+1), 1), s.columns())
+	across := min(max((max(screen.Columns, leastWide)-1)/(cells+1), 1), s.columns(len(s.Images)))
 	if s.Columns == 0 { // no order of rows to keep: fill the lines
 		across = min(max((max(screen.Columns, leastWide)-1)/(cells+1), 1), len(s.Images))
 	}
@@ -81,7 +81,7 @@ func (s Sheet) step(across int) int {
 	if s.Columns == 0 {
 		return across
 	}
-	return s.columns()
+	return s.columns(len(s.Images))
 }
 
 // cells is an image as so many lines of so many characters.

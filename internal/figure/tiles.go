@@ -54,15 +54,9 @@ func (s Sheet) WritePNG(w io.Writer) error {
 	if err := s.check(); err != nil {
 		return err
 	}
-	columns, scale := s.columns(), s.Scale
-	if scale == 0 {
-		for scale = 4; scale > 1 && columns*(s.Width*scale+tileGap)+tileGap > sheetWidth; scale-- {
-		}
-	}
-	rows := (len(s.Images) + columns - 1) / columns
-	width, height := columns*(s.Width*scale+tileGap)+tileGap, rows*(s.Height*scale+tileGap)+tileGap
-	if float64(width)*float64(height) > mostSheetPixels {
-		return fmt.Errorf("a sheet of %s would have %d x %d pixels: show fewer, or at a smaller scale", spelling.Counted(len(s.Images), "image"), width, height)
+	columns, scale, width, height, err := s.layout(len(s.Images))
+	if err != nil {
+		return err
 	}
 	out := image.NewGray(image.Rect(0, 0, width, height))
 	for i := range out.Pix {
@@ -79,8 +73,29 @@ func (s Sheet) WritePNG(w io.Writer) error {
 	if err := png.Encode(&file, out); err != nil {
 		return err
 	}
-	_, err := w.Write(file.Bytes())
+	_, err = w.Write(file.Bytes())
 	return err
+}
+
+// CheckCount is the error that [Sheet.WritePNG] would give for so many images of the sheet's size, before there are any.
+func (s Sheet) CheckCount(count int) error {
+	_, _, _, _, err := s.layout(count)
+	return err
+}
+
+// layout is the columns, the scale and the size of a sheet of so many images, or the error that it would be too large.
+func (s Sheet) layout(count int) (columns, scale, width, height int, err error) {
+	columns, scale = s.columns(count), s.Scale
+	if scale == 0 {
+		for scale = 4; scale > 1 && columns*(s.Width*scale+tileGap)+tileGap > sheetWidth; scale-- {
+		}
+	}
+	rows := (count + columns - 1) / columns
+	width, height = columns*(s.Width*scale+tileGap)+tileGap, rows*(s.Height*scale+tileGap)+tileGap
+	if float64(width)*float64(height) > mostSheetPixels {
+		err = fmt.Errorf("a sheet of %s would have %d x %d pixels: show fewer, or at a smaller scale", spelling.Counted(count, "image"), width, height)
+	}
+	return columns, scale, width, height, err
 }
 
 // tile calls set for every pixel of an image at a scale.
@@ -104,11 +119,11 @@ func gray(v float64) uint8 {
 func clip(v float64) float64 { return min(max(v, 0), 1) }
 
 // columns is the number of images in a row.
-func (s Sheet) columns() int {
+func (s Sheet) columns(count int) int {
 	if s.Columns > 0 {
-		return min(s.Columns, len(s.Images))
+		return min(s.Columns, count)
 	}
-	return int(math.Ceil(math.Sqrt(float64(len(s.Images)))))
+	return int(math.Ceil(math.Sqrt(float64(count))))
 }
 
 func (s Sheet) check() error {
