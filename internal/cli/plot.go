@@ -46,7 +46,7 @@ func plotCommand(s *streams) *cobra.Command {
   infer plot --levels --data mnist -o levels.png`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return p.draw(c.Context(), s)
+			return p.draw(c.Context(), s, c.Flags().Changed)
 		},
 	}
 	f := c.Flags()
@@ -64,7 +64,7 @@ func plotCommand(s *streams) *cobra.Command {
 	return c
 }
 
-func (p *picture) draw(ctx context.Context, s *streams) error {
+func (p *picture) draw(ctx context.Context, s *streams, changed func(flag string) bool) error {
 	asked := 0
 	for _, one := range []bool{p.field, p.schedule, p.levels} {
 		if one {
@@ -82,6 +82,9 @@ func (p *picture) draw(ctx context.Context, s *streams) error {
 		return usage("which images under noise? Give --data FOLDER, %s", whereImages["mnist"])
 	case p.field && p.model == "" && p.density == "":
 		return usage("the field of what? Give --model FILE, --density NAME, or both")
+	}
+	if err := p.checkFlags(changed); err != nil {
+		return err
 	}
 	format, err := figure.FormatOf(p.output)
 	if err != nil {
@@ -136,6 +139,23 @@ func (p *picture) draw(ctx context.Context, s *streams) error {
 	}
 	_, err = fmt.Fprintf(s.out, "wrote %s\n", p.output)
 	return err
+}
+
+// checkFlags refuses what the figure that is asked for would not heed.
+func (p *picture) checkFlags(changed func(flag string) bool) error {
+	for _, f := range []struct {
+		name    string
+		heeded  bool
+		figures string
+	}{
+		{"model", p.field, "--field"}, {"density", p.field, "--field"}, {"sigma", p.field && p.model != "", "--field with --model"},
+		{"points", p.field || p.schedule, "--field and --schedule"}, {"data", p.levels, "--levels"}, {"seed", p.levels, "--levels"},
+	} {
+		if changed(f.name) && !f.heeded {
+			return usage("--%s belongs to %s: leave it out", f.name, f.figures)
+		}
+	}
+	return nil
 }
 
 // tutorialRatio is that of the tutorial's ten noise levels, each to the one before it; the first is 1.
