@@ -26,7 +26,7 @@ func loadModel(name string) (*score.Model, error) {
 			if len(known) == 0 {
 				return nil, usage("unknown model %q: give the file that infer train wrote, as in --model ./%s.safetensors", name, name)
 			}
-			return nil, fmt.Errorf("%w; or give the file that infer train wrote, as in --model ./%s.safetensors", oneOf("model", name, known), name)
+			return nil, fmt.Errorf("%w (a model that infer train wrote is a file, as in --model ./%s.safetensors)", oneOf("model", name, known), name)
 		}
 		return m, err
 	}
