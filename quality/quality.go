@@ -129,7 +129,7 @@ func Evaluate(ctx context.Context, c *Classifier, draws, training, heldOut []flo
 	shares := histogram(all)
 	for k, share := range histogram(mine.result) {
 		r.Variation += float64(math.Abs(share-shares[k]) / 2)
-		r.Chance += meanDeviation(count, shares[k]) / 2
+		r.Chance += float64(meanDeviation(count, shares[k]) / 2)
 	}
 	r.NearestRatio = r.Nearest / r.Real.Nearest
 	r.TooNear, r.TooNearChance = tooNear(distances[0], distances[1])
