@@ -306,3 +306,19 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 		}
 	})
 }
+
+// Zeros may fill up a gzip file; anything else behind its members is said to be none of them.
+func TestWhatFollowsTheMembersOfAGzipFile(t *testing.T) {
+	whole := zipped(append(idxHeader(8, 1, 1, 2), 3, 4))
+	for rest, said := range map[string]string{
+		"": "", "\x00": "", strings.Repeat("\x00", 5000): "",
+		"\x00\x00junk": "no gzip follows", "j": "no gzip follows", "some more junk than a header": "no gzip follows", "\x1f": "no gzip follows", "\x1f\x8b": "cut off",
+		"\x00" + string(whole): "no gzip follows",
+	} {
+		file := append(bytes.Clone(whole), rest...)
+		d, err := decode(bytes.NewReader(file), int64(len(file)))
+		if said == "" && (err != nil || d.Count != 1) || said != "" && (err == nil || !strings.Contains(err.Error(), said)) {
+			t.Errorf("%q behind it: %v, want %q", rest, err, said)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"bufio"
 	"bytes"
 	"compress/flate"
 	"compress/gzip"
@@ -237,12 +238,48 @@ func unpack(r io.ReaderAt, size int64) (*packed, error) {
 		return &packed{Reader: in, budget: uint64(size), left: uint64(size)}, nil
 	}
 	p := &packed{gzip: true, budget: inflated(size), left: inflated(size)}
-	unzip, err := gzip.NewReader(in) // goes on with the next member where one ends
-	if err != nil {
+	m := &members{in: bufio.NewReader(in)}
+	var err error
+	if m.member, err = gzip.NewReader(m.in); err != nil {
 		return nil, p.explain(err, "within its header")
 	}
-	p.Reader = unzip
+	m.member.Multistream(false)
+	p.Reader = m
 	return p, nil
+}
+
+// members is what the members of a gzip file hold, one after the other. Zeros may fill up the file, as gzip allows it.
+type members struct {
+	in     *bufio.Reader
+	member *gzip.Reader
+}
+
+func (m *members) Read(b []byte) (int, error) {
+	n, err := m.member.Read(b)
+	if err != io.EOF {
+		return n, err
+	}
+	filled := false
+	for {
+		next, err := m.in.Peek(len(gzipMagic))
+		switch {
+		case len(next) == 0:
+			return n, err
+		case next[0] == 0:
+			filled = true
+			if _, err := m.in.Discard(1); err != nil {
+				return n, err
+			}
+			continue
+		case filled || string(next) != gzipMagic:
+			return n, gzip.ErrHeader
+		}
+		if err := m.member.Reset(m.in); err != nil {
+			return n, err
+		}
+		m.member.Multistream(false)
+		return n, nil
+	}
 }
 
 // take reads so many bytes, or fewer if there are fewer, and counts how many more there are. Memory grows with what comes.
