@@ -43,7 +43,8 @@ var (
 	clothes = []string{"T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"}
 )
 
-// budget is what a recipe for images spends: time on two cores with AVX-512, as a number of steps of a network of a size.
+// budget is what a recipe for images spends: time on two cores with AVX-512 that do a little else beside, as a number of steps of a
+// network of a size.
 type budget struct {
 	words            string // what it is good for
 	channels, blocks []int
