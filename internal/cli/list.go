@@ -10,6 +10,7 @@ import (
 
 	"github.com/scorefield/infer/backends"
 	"github.com/scorefield/infer/density"
+	"github.com/scorefield/infer/score/train"
 )
 
 // listed is a name and a line about it.
@@ -46,6 +47,14 @@ func listModels() []listed {
 	return list
 }
 
+func listRecipes() []listed {
+	var list []listed
+	for _, r := range train.Recipes() {
+		list = append(list, listed{r.Name, r.About})
+	}
+	return append(list, listed{recipeClassifier, "a ruler for infer eval, of images with labels"})
+}
+
 func listBackends() []listed {
 	about := map[string]string{"avx512": "assembly for AVX-512", "avx2": "assembly for AVX2 and FMA", "generic": "portable Go, the specification of the others"}
 	var list []listed
@@ -68,21 +77,21 @@ func names(list []listed) []string {
 }
 
 func listCommand(s *streams) *cobra.Command {
-	tables := []string{"densities", "models", "samplers", "backends"}
+	tables := []string{"densities", "models", "recipes", "samplers", "backends"}
 	var asJSON bool
 	c := &cobra.Command{
-		Use:       "list densities|models|samplers|backends",
+		Use:       "list densities|models|recipes|samplers|backends",
 		Short:     "List what there is by name",
 		Example:   "  infer list densities",
 		ValidArgs: tables,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usage("list what? One of densities, models, samplers and backends")
+				return usage("list what? One of densities, models, recipes, samplers and backends")
 			}
 			if err := oneOf("list", args[0], tables); err != nil {
 				return err
 			}
-			list := map[string]func() []listed{"densities": listDensities, "models": listModels, "samplers": func() []listed { return samplers }, "backends": listBackends}[args[0]]()
+			list := map[string]func() []listed{"densities": listDensities, "models": listModels, "recipes": listRecipes, "samplers": func() []listed { return samplers }, "backends": listBackends}[args[0]]()
 			list = append(list, pluginsFor(args[0])...)
 			if asJSON {
 				return printJSON(s.out, list)
