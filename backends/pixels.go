@@ -22,6 +22,10 @@ func copyChannels(dst, src *Image) {
 	if n == 0 {
 		return
 	}
+	if dst.Stride == n && src.Stride == n {
+		copy(dst.Data[:dst.Height*dst.Width*n], src.Data)
+		return
+	}
 	if n == 1 {
 		for i := range dst.Height * dst.Width {
 			dst.Data[i*dst.Stride] = src.Data[i*src.Stride]

@@ -238,9 +238,11 @@ func (c *Classifier) Classify(ctx context.Context, pixels []float32, workers int
 		}
 		features, logits := make([]float32, rows*c.length), make([]float32, rows*c.classes)
 		c.program.Run(rows, [][]float32{features, logits}, [][]float32{x}, c.weights)
-		for _, v := range slices.Concat(features, logits) {
-			if v-v != 0 {
-				return fmt.Errorf("quality: the classifier gives %v for one of the images %d to %d: its weights are too large", v, first, first+rows-1)
+		for _, values := range [][]float32{features, logits} {
+			for _, v := range values {
+				if v-v != 0 {
+					return fmt.Errorf("quality: the classifier gives %v for one of the images %d to %d: its weights are too large", v, first, first+rows-1)
+				}
 			}
 		}
 		for i, v := range features {

@@ -329,6 +329,9 @@ func TestModelsThatComeWithTheProgram(t *testing.T) {
 	if r := infer(t, "rerun", path); r.code != 0 {
 		t.Errorf("rerun exits %d: %s", r.code, r.err)
 	}
+	if r := infer(t, "list", "recipes"); r.code != 0 || !strings.Contains(r.out, "mnist-30m ") || !strings.Contains(r.out, "classifier ") {
+		t.Errorf("the recipes, exit code %d: %s%s", r.code, r.out, r.err)
+	}
 	if r := infer(t, "list", "models"); r.code != 0 || !strings.Contains(r.out, "tiny  images of 6 x 4 pixels: tiny images; 2 classes; sampled by heun") {
 		t.Errorf("list exits %d: %s%s", r.code, r.out, r.err)
 	}

@@ -134,6 +134,20 @@ func TestTheDonutIsLearnedAndDrawnWithoutBias(t *testing.T) {
 	}
 }
 
+// A recipe of other length warms up over a tenth of it at most, and is else the same.
+func TestARecipeWithOtherSteps(t *testing.T) {
+	r := recipe(t, "mnist-30m")
+	for steps, warmUp := range map[int]int{2: 0, 1000: 100, 40_000: r.Train.Rate.WarmUp} {
+		got := r.WithSteps(steps)
+		if got.Train.Steps != steps || got.Train.Rate.WarmUp != warmUp || got.Name != r.Name || got.Train.Rate.Peak != r.Train.Rate.Peak {
+			t.Errorf("%d steps: a warm-up of %d, want %d, at rate %v", got.Train.Steps, got.Train.Rate.WarmUp, warmUp, got.Train.Rate.Peak)
+		}
+	}
+	if r.Train.Steps != 16_000 || r.Train.Rate.WarmUp != 400 {
+		t.Errorf("the recipe itself has %d steps now, after %d", r.Train.Steps, r.Train.Rate.WarmUp)
+	}
+}
+
 func TestRecipesAreTrainingsThatWork(t *testing.T) {
 	for _, r := range train.Recipes() {
 		if r.Name == "" || r.About == "" || (r.Data.Density == "") == (r.Data.Images == "") || r.Draw.Particles == 0 || r.Train.Data != nil {
